@@ -1,0 +1,3 @@
+module selfheal.local/pause
+
+go 1.24

@@ -1,0 +1,3 @@
+module selfheal.local/runc-shim
+
+go 1.24

@@ -1,0 +1,24 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The lease that a writing module must hold."""
+
+    DOCUMENTATION = r"""
+options:
+  holder:
+    description:
+      - The name under which the cluster's lease is held, as RV(selfheal.kubernetes.remediation_lease#module:holder) gives it.
+    type: str
+    required: true
+  token:
+    description:
+      - The fencing token, as RV(selfheal.kubernetes.remediation_lease#module:token) gives it.
+      - If the lease has passed to somebody else, the module fails and writes nothing.
+    type: int
+    required: true
+"""

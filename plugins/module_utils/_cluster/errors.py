@@ -1,0 +1,61 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made about names or behaviour.
+
+"""What can go wrong on the way to the API server, as types that a caller can tell apart."""
+
+from __future__ import annotations
+
+
+class ClusterError(Exception):
+    """Base of the errors of this package; the message is one line for people."""
+
+
+class SettingsError(ClusterError):
+    """The connection is not described well enough to be tried."""
+
+
+class Unreachable(ClusterError):
+    """No answer: refused, timed out, no route, or the server went on failing until the deadline."""
+
+
+class Unauthorized(ClusterError):
+    """The API server does not know who we are (401)."""
+
+
+class Forbidden(ClusterError):
+    """The API server knows us and says no (403)."""
+
+
+class NotFound(ClusterError):
+    """There is no such object, or no such kind of object (404)."""
+
+
+class Conflict(ClusterError):
+    """Somebody else has written the object since it was read, or it exists already (409)."""
+
+
+class Rejected(ClusterError):
+    """The API server refuses the request for a reason of its own (other 4xx)."""
+
+
+class WrongCluster(ClusterError):
+    """The cluster that answered is not the one that was expected."""
+
+
+class LeaseBusy(ClusterError):
+    """Another healer holds the cluster's lease."""
+
+
+class LeaseLost(ClusterError):
+    """The lease that this run held has passed to somebody else, or was let go."""
+
+
+class StoreError(ClusterError):
+    """A stored object cannot be read for what it should be; nothing is done on a guess."""
+
+
+class NotBootstrapped(StoreError):
+    """The cluster does not have the kinds or the namespace that the healer's memory needs."""

@@ -1,0 +1,242 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made about names or behaviour.
+
+"""The steps of a healing run against the API: plan, write down, begin, verify. Each one observes afresh."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster import lease, store
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Client
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import NotBootstrapped, StoreError
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.observe import observe
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import Judgement, judge
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import Event, open_incident, step
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Snapshot
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan import OPEN, Plan, make_plan
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.record import derive
+
+SAMPLE_SECONDS = 2.0
+GOOD_SAMPLES = 3
+
+
+@dataclass(frozen=True)
+class View:
+    """A snapshot with what was made of it."""
+
+    snapshot: Snapshot
+    judgement: Judgement
+    incidents: tuple[Incident, ...]
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one step: whether to go on, why, and the incident as it is now."""
+
+    proceed: bool
+    message: str
+    incident: Incident | None
+    changed: bool
+
+
+def assess(client: Client, policy: Policy, cluster_uid: str | None) -> tuple[Snapshot, Judgement]:
+    """Observe and judge."""
+    snapshot = observe(client, cluster_uid)
+    return snapshot, judge(snapshot, policy)
+
+
+def view(client: Client, policy: Policy, cluster_uid: str | None, only: Iterable[str] = ()) -> View:
+    """Observe, judge and plan. Reads only.
+
+    A cluster without the healer's kinds has no incidents, which is enough for a run that only looks.
+
+    :raises StoreError: when the incidents cannot be read while the rest can.
+    """
+    snapshot, judgement = assess(client, policy, cluster_uid)
+    incidents: tuple[Incident, ...] = ()
+    if snapshot.nodes is not None:
+        try:
+            incidents = store.read_incidents(client)
+        except NotBootstrapped:
+            if not policy.monitor_only:
+                raise
+    plan = make_plan(snapshot, judgement, incidents, policy, snapshot.observed_at, cluster_uid, only)
+    return View(snapshot, judgement, incidents, plan)
+
+
+class Healer:
+    """A run that holds the lease; every write is preceded by a proof that it still does."""
+
+    def __init__(
+        self,
+        client: Client,
+        policy: Policy,
+        cluster_uid: str,
+        holder: str,
+        token: int,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._policy = policy
+        self._uid = cluster_uid
+        self._holder = holder
+        self._token = token
+        self._sleep = sleep
+        self._monotonic = monotonic
+
+    def write_notes(self, notes: Iterable[Mapping[str, str]]) -> tuple[Incident, ...]:
+        """Write down what a plan wants remembered, as far as a fresh plan still wants it."""
+        wanted = [(n["node"], n["event"]) for n in notes]
+        self._renew()
+        now_view = view(self._client, self._policy, self._uid)
+        still = {(n.node, n.event): n for n in now_view.plan.notes}
+        written: dict[str, Incident] = {}
+        for key in wanted:
+            note = still.get(key)
+            if note is None:
+                continue
+            now = now_view.snapshot.observed_at
+            if note.event == OPEN:
+                incident = self._opened(now_view, note.node, now)
+            else:
+                current = written.get(note.node) or self._find(now_view, note.node)
+                incident = step(current, Event(note.event), now, self._holder, note.message)
+            written[note.node] = self._write(incident)
+        return tuple(written.values())
+
+    def begin(self, node: str, node_uid: str, rung: str) -> Outcome:
+        """Look again, ask every guard again, and only then say go.
+
+        What a plan of some seconds ago said does not matter: a node that came back by itself is left alone.
+        """
+        self._renew()
+        fresh = view(self._client, self._policy, self._uid, only=[node])
+        action = next((a for a in fresh.plan.actions if (a.node, a.node_uid, a.rung) == (node, node_uid, rung)), None)
+        if action is None:
+            reasons = [f"{r.guard}: {r.message}" for r in fresh.plan.refusals]
+            why = "; ".join(reasons) or f"{rung} on {node} is not called for any more"
+            return Outcome(False, why, None, False)
+        incident = self._find(fresh, node)
+        begun = step(
+            incident,
+            Event.BEGIN,
+            fresh.snapshot.observed_at,
+            self._holder,
+            f"attempt {incident.attempts + 1}: {rung}",
+            rung=rung,
+        )
+        return Outcome(True, action.message, self._write(begun), True)
+
+    def acted(self, node: str, message: str) -> Outcome:
+        """The rung's role has ended well; what it is worth is for ``verify`` to say."""
+        return self._move(node, Event.ACTED, message)
+
+    def fail(self, node: str, message: str) -> Outcome:
+        """The rung's role has failed."""
+        return self._move(node, Event.FAIL, message)
+
+    def verify(self, node: str, timeout: float) -> Outcome:
+        """Wait until fresh observations prove the node healthy, or the time is over.
+
+        Proof is: no finding about the node in several looks in a row, a Lease that is in date, and that Lease seen
+        to move since the wait began, because a stopped controller-manager leaves the conditions of a dead node as
+        they were.
+        """
+        end = self._monotonic() + timeout
+        good, renewals, last = 0, set[datetime | None](), "not observed yet"
+        while True:
+            self._renew()
+            snapshot, judgement = assess(self._client, self._policy, self._uid)
+            incident = self._current(node)
+            trouble = _trouble(snapshot, judgement, node, incident.node_uid)
+            if trouble is None:
+                good += 1
+                renewals.add((snapshot.heartbeats or {})[node].renewed)
+                last = f"{good} good observations, {len(renewals) - 1} renewals of its Lease seen"
+                if good >= GOOD_SAMPLES and len(renewals) > 1:
+                    return self._settle(incident, Event.RECOVER, snapshot.observed_at, f"proven healthy: {last}")
+            else:
+                good, renewals, last = 0, set(), trouble
+            if self._monotonic() + SAMPLE_SECONDS >= end:
+                message = f"not healthy {timeout:.0f} s after {incident.rung}: {last}"
+                return self._settle(incident, Event.FAIL, snapshot.observed_at, message)
+            self._sleep(SAMPLE_SECONDS)
+
+    def write_record(self) -> tuple[bool, dict[str, Any]]:
+        """Bring the ClusterRecord up to date; whether that took a write, and what it says."""
+        self._renew()
+        _snapshot, judgement = assess(self._client, self._policy, self._uid)
+        status = derive(judgement, store.read_incidents(self._client))
+        return store.write_record(self._client, status), status
+
+    def _renew(self) -> None:
+        lease.renew(self._client, self._holder, self._token, self._policy.lease_duration)
+
+    def _write(self, incident: Incident) -> Incident:
+        self._renew()
+        return store.write_incident(self._client, incident)
+
+    def _move(self, node: str, event: Event, message: str) -> Outcome:
+        self._renew()
+        now = self._client.get("/version").date
+        moved = step(self._current(node), event, now, self._holder, message)
+        return Outcome(True, message, self._write(moved), True)
+
+    def _settle(self, incident: Incident, event: Event, now: datetime, message: str) -> Outcome:
+        settled = self._write(step(incident, event, now, self._holder, message))
+        return Outcome(event is Event.RECOVER, message, settled, True)
+
+    def _opened(self, seen: View, node: str, now: datetime) -> Incident:
+        finding = seen.judgement.of_node(node)[0]
+        return open_incident(finding, store.next_ordinal(seen.incidents, node), now, self._holder)
+
+    def _find(self, seen: View, node: str) -> Incident:
+        machine = seen.snapshot.node(node)
+        uid = "" if machine is None else machine.uid
+        found = [i for i in seen.incidents if i.node == node and i.node_uid == uid and i.phase.is_open]
+        if len(found) != 1:
+            raise StoreError(f"node {node} has {len(found)} open incidents, expected 1")
+        return found[0]
+
+    def _current(self, node: str) -> Incident:
+        found = [i for i in store.read_incidents(self._client) if i.node == node and i.phase.is_open]
+        if len(found) != 1:
+            raise StoreError(f"node {node} has {len(found)} open incidents, expected 1")
+        return found[0]
+
+
+def _trouble(snapshot: Snapshot, judgement: Judgement, node: str, uid: str) -> str | None:
+    """What speaks against the node being healthy, or None."""
+    machine = snapshot.node(node)
+    if machine is None:
+        why = snapshot.unread.get("nodes", "it is not in the list of nodes")
+        return f"the node was not seen: {why}"
+    if machine.uid != uid:
+        return f"the node is another one now: its UID is {machine.uid}, it was {uid}"
+    findings = judgement.of_node(node)
+    if findings:
+        return "; ".join(f"{f.reason}: {f.message}" for f in findings)
+    heartbeat = None if snapshot.heartbeats is None else snapshot.heartbeats.get(node)
+    if heartbeat is None:
+        return "its Lease was not seen"
+    if heartbeat.expired(snapshot.observed_at):
+        return f"its Lease is {heartbeat.age(snapshot.observed_at)} s old"
+    return None
+
+
+def stale_record(client: Client, seen: View) -> bool:
+    """Whether the stored ClusterRecord says something else than what was just seen."""
+    stored = store.read_record(client)
+    return stored is None or stored.get("status") != derive(seen.judgement, seen.incidents)
+

@@ -1,0 +1,82 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made about names or behaviour.
+
+"""NodeReady: the Ready condition of each node, with the age of its heartbeat as evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks._base import Check
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
+    Condition,
+    Finding,
+    Node,
+    Snapshot,
+    Verdict,
+)
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import format_time
+
+NOT_READY = "NodeNotReady"
+STATUS_UNKNOWN = "NodeStatusUnknown"
+READY_MISSING = "ReadyConditionMissing"
+SINCE_MISSING = "ReadyTransitionTimeMissing"
+
+
+def evaluate(snapshot: Snapshot, policy: Policy) -> Iterable[Finding]:
+    """One finding for each node whose Ready condition is not True."""
+    for node in snapshot.nodes or ():
+        ready = node.condition("Ready")
+        if ready is not None and ready.status == "True":
+            continue
+        verdict, reason, message, since = _reading(ready)
+        yield Finding(
+            check=CHECK.name,
+            node=node.name,
+            node_uid=node.uid,
+            verdict=verdict,
+            reason=reason,
+            message=message,
+            since=since,
+            threshold=policy.node_ready_threshold,
+            evidence=_evidence(snapshot, node, ready),
+        )
+
+
+def _reading(ready: Condition | None) -> tuple[Verdict, str, str, datetime | None]:
+    if ready is None or ready.status not in ("False", "Unknown"):
+        return Verdict.UNKNOWN, READY_MISSING, "the node has no readable Ready condition", None
+    said = ": ".join(text for text in (ready.reason, ready.message) if text)
+    if ready.last_transition is None:
+        return Verdict.UNKNOWN, SINCE_MISSING, f"Ready is {ready.status}, since when is not said ({said})", None
+    reason = NOT_READY if ready.status == "False" else STATUS_UNKNOWN
+    return Verdict.UNHEALTHY, reason, f"Ready is {ready.status} ({said})", ready.last_transition
+
+
+def _evidence(snapshot: Snapshot, node: Node, ready: Condition | None) -> dict[str, object]:
+    evidence: dict[str, object] = {"ready": None if ready is None else ready.status}
+    if snapshot.heartbeats is None:
+        evidence["heartbeat"] = "unread"
+        return evidence
+    heartbeat = snapshot.heartbeats.get(node.name)
+    if heartbeat is None:
+        evidence["heartbeat"] = "absent"
+        return evidence
+    evidence["heartbeat"] = format_time(heartbeat.renewed)
+    evidence["heartbeat_age_seconds"] = heartbeat.age(snapshot.observed_at)
+    evidence["heartbeat_expired"] = heartbeat.expired(snapshot.observed_at)
+    return evidence
+
+
+CHECK = Check(
+    name="NodeReady",
+    about="The kubelet reports that the node is ready for pods.",
+    parts=("nodes",),
+    reasons=(NOT_READY, STATUS_UNKNOWN, READY_MISSING, SINCE_MISSING),
+    evaluate=evaluate,
+)

@@ -1,0 +1,38 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made about names or behaviour.
+
+"""The registry of guards: a new guard is one file here and one line in GUARDS.
+
+A guard can only say no. All of them are asked, and every refusal is reported.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards import (
+    attempts,
+    cooldown,
+    excluded,
+    human_cordon,
+    identity,
+    leaving,
+    mass_failure,
+    monitor_only,
+    paused,
+    transient_tolerance,
+)
+
+GUARDS = (
+    monitor_only.GUARD,
+    identity.GUARD,
+    paused.GUARD,
+    excluded.GUARD,
+    human_cordon.GUARD,
+    leaving.GUARD,
+    mass_failure.GUARD,
+    transient_tolerance.GUARD,
+    cooldown.GUARD,
+    attempts.GUARD,
+)

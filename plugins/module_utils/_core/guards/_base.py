@@ -1,0 +1,49 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made about names or behaviour.
+
+"""What a guard is, and what it is asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import Judgement
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import Rung
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Finding, Incident, Node, Snapshot
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A repair that is being thought about."""
+
+    node: Node
+    finding: Finding
+    incident: Incident | None
+    rung: Rung
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Everything a guard may look at besides the candidate."""
+
+    snapshot: Snapshot
+    judgement: Judgement
+    policy: Policy
+    now: datetime
+    expected_uid: str | None
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A rule that can only say no: ``objection`` gives the reason with the numbers it saw, or None."""
+
+    name: str
+    about: str
+    objection: Callable[[Candidate, Situation], str | None]

@@ -1,0 +1,25 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made about names or behaviour.
+
+"""cooldown: a repair gets time to show before the next one."""
+
+from __future__ import annotations
+
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards._base import Candidate, Guard, Situation
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import seconds_between
+
+
+def _objection(candidate: Candidate, situation: Situation) -> str | None:
+    last = None if candidate.incident is None else candidate.incident.last_attempt
+    if last is None:
+        return None
+    elapsed = seconds_between(last, situation.now)
+    if elapsed < situation.policy.cooldown:
+        return f"the last attempt began {elapsed} s ago; the cool-down is {situation.policy.cooldown} s"
+    return None
+
+
+GUARD = Guard("cooldown", "No new attempt on a node too soon after the last.", _objection)

@@ -1,0 +1,34 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made about names or behaviour.
+
+"""mass_failure: when many nodes fail at once the cause is not in the nodes, and nobody is touched."""
+
+from __future__ import annotations
+
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards._base import Candidate, Guard, Situation
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Verdict
+
+
+def _objection(candidate: Candidate, situation: Situation) -> str | None:
+    nodes = situation.snapshot.nodes
+    heartbeats = situation.snapshot.heartbeats
+    if nodes is None or heartbeats is None:
+        return "the sick nodes cannot be counted, because nodes or their Leases could not be read"
+    found = {f.node for f in situation.judgement.findings if f.verdict is not Verdict.HEALTHY}
+    # A stopped controller-manager leaves dead nodes Ready, so expired Leases count as well.
+    silent = {n.name for n in nodes if n.name not in heartbeats or heartbeats[n.name].expired(situation.now)}
+    sick = len(found | silent)
+    percent = situation.policy.mass_failure_percent
+    limit = max(1, len(nodes) * percent // 100)
+    if sick > limit:
+        return (
+            f"{sick} of {len(nodes)} nodes are sick ({len(silent)} with an expired Lease);"
+            f" the limit is {limit} ({percent} %, at least 1)"
+        )
+    return None
+
+
+GUARD = Guard("mass_failure", "No repair while more than a share of all nodes is sick; one always may be.", _objection)

@@ -1,0 +1,29 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made about names or behaviour.
+
+"""transient_tolerance: short trouble heals by itself more often than not."""
+
+from __future__ import annotations
+
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards._base import Candidate, Guard, Situation
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import seconds_between
+
+
+def _objection(candidate: Candidate, situation: Situation) -> str | None:
+    policy = situation.policy
+    persisted = seconds_between(candidate.since, situation.now)
+    kind = "disruptive" if candidate.rung.disruptive else "soft"
+    rung_after = policy.node_ready_threshold if candidate.rung.disruptive else policy.soft_rung_after
+    needed = max(policy.transient_tolerance, rung_after)
+    if persisted < needed:
+        return (
+            f"the trouble has lasted {persisted} s; a {kind} repair waits for {needed} s"
+            f" (transient tolerance {policy.transient_tolerance} s, {kind} rungs from {rung_after} s)"
+        )
+    return None
+
+
+GUARD = Guard("transient_tolerance", "Trouble must last before it is repaired.", _objection)

@@ -1,0 +1,45 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made about names or behaviour.
+
+"""The ladders: which repair comes first, second, third for a reason. Data, no decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import node_ready
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One repair: the role that does it, and how long the role may take in seconds."""
+
+    name: str
+    role: str
+    about: str
+    disruptive: bool
+    deadline: int
+
+
+KUBELET_RESTART = Rung(
+    name="kubelet_restart",
+    role="selfheal.kubernetes.kubelet_restart",
+    about="restart kubelet",
+    disruptive=False,
+    deadline=60,
+)
+
+LADDERS: Mapping[str, tuple[Rung, ...]] = {
+    node_ready.NOT_READY: (KUBELET_RESTART,),
+    node_ready.STATUS_UNKNOWN: (KUBELET_RESTART,),
+}
+
+
+def rung_for(reason: str, attempts: int) -> Rung | None:
+    """The rung to try after so many attempts: one step up for each, the last one repeated; None without a ladder."""
+    ladder = LADDERS.get(reason, ())
+    return ladder[min(attempts, len(ladder) - 1)] if ladder else None

@@ -1,0 +1,42 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made about names or behaviour.
+
+"""Timestamps as the Kubernetes API writes them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+
+def parse_time(text: str | None) -> datetime | None:
+    """An RFC 3339 timestamp with a zone, or None for an absent or unreadable one.
+
+    Unreadable counts as absent because absence already means unknown everywhere in the core.
+    """
+    if not text:
+        return None
+    try:
+        parsed = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    return parsed.astimezone(timezone.utc) if parsed.tzinfo else None
+
+
+def format_time(moment: datetime | None) -> str | None:
+    """RFC 3339 in UTC with whole seconds, the form of metav1.Time."""
+    if moment is None:
+        return None
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def format_micro_time(moment: datetime) -> str:
+    """RFC 3339 in UTC with microseconds, the form of metav1.MicroTime that Leases use."""
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def seconds_between(earlier: datetime, later: datetime) -> int:
+    """Whole seconds from one moment to the other, never below 0 (clocks may disagree a little)."""
+    return max(0, int((later - earlier).total_seconds()))

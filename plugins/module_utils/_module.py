@@ -1,0 +1,119 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made about names or behaviour.
+
+"""What the modules have in common: their connection options, and errors turned into one line."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Callable
+
+from ansible.module_utils.basic import AnsibleModule, env_fallback
+
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Client, Settings
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import ClusterError
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts import HostError
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import Judgement
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import MachineError
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Snapshot
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import InvalidName
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy, PolicyError, parse_policy
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.render import health_lines
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import format_time
+
+SCHEMA_VERSION = 1
+FINDINGS_LIMIT = 100
+
+
+def connection_spec(cluster_uid_required: bool) -> dict[str, t.Any]:
+    """The options of the documentation fragments ``_connection`` and ``_identity``."""
+
+    def option(name: str, **kwargs: t.Any) -> dict[str, t.Any]:
+        return {"type": "str", "fallback": (env_fallback, [name]), **kwargs}
+
+    return {
+        "kubeconfig": option("K8S_AUTH_KUBECONFIG", type="path"),
+        "context": option("K8S_AUTH_CONTEXT"),
+        "host": option("K8S_AUTH_HOST"),
+        "api_key": option("K8S_AUTH_API_KEY", no_log=True),
+        "ca_cert": option("K8S_AUTH_SSL_CA_CERT", type="path"),
+        "validate_certs": option("K8S_AUTH_VERIFY_SSL", type="bool", default=True),
+        "request_deadline": {"type": "int", "default": 30},
+        "cluster_uid": {"type": "str", "required": cluster_uid_required},
+        "policy": {"type": "dict", "default": {}},
+    }
+
+
+def lease_spec() -> dict[str, t.Any]:
+    """The options of the documentation fragment ``selfheal.kubernetes._lease``."""
+    return {
+        "holder": {"type": "str", "required": True},
+        "token": {"type": "int", "required": True, "no_log": False},
+    }
+
+
+def connect(module: AnsibleModule) -> Client:
+    """A client made from the module's options. Nothing is sent yet."""
+    params = module.params
+    return Client(
+        Settings(
+            kubeconfig=params["kubeconfig"] or None,
+            context=params["context"] or None,
+            host=params["host"] or None,
+            api_key=params["api_key"] or None,
+            ca_cert=params["ca_cert"] or None,
+            validate_certs=params["validate_certs"],
+            deadline=float(params["request_deadline"]),
+        )
+    )
+
+
+def policy_of(module: AnsibleModule) -> Policy:
+    """The policy made from the module's options."""
+    return parse_policy(module.params["policy"])
+
+
+def require_identity(snapshot: Snapshot) -> None:
+    """Refuse to go on with a cluster that did not say who it is.
+
+    :raises ClusterError: with the reason why it could not be asked.
+    """
+    if snapshot.cluster_uid is None:
+        raise ClusterError(f"cannot tell which cluster this is: {snapshot.unread.get('identity', 'no answer')}")
+
+
+def check_known_nodes(names: list[str], snapshot: Snapshot) -> None:
+    """Refuse the name of a node that the cluster does not have.
+
+    :raises InvalidName: naming each of them. Nothing is said about nodes that could not be read.
+    """
+    missing = [name for name in names if snapshot.nodes is not None and snapshot.node(name) is None]
+    if missing:
+        raise InvalidName(f"no such node in this cluster: {', '.join(missing)}")
+
+
+def health_result(snapshot: Snapshot, judgement: Judgement) -> dict[str, t.Any]:
+    """The result of ``cluster_health_info``, bounded in size."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "verdict": judgement.verdict.value,
+        "cluster_uid": snapshot.cluster_uid,
+        "observed_at": format_time(snapshot.observed_at),
+        "nodes_seen": None if snapshot.nodes is None else len(snapshot.nodes),
+        "findings": [f.to_dict(judgement.observed_at) for f in judgement.findings[:FINDINGS_LIMIT]],
+        "findings_left_out": max(0, len(judgement.findings) - FINDINGS_LIMIT),
+        "unread": dict(judgement.unread),
+        "report": health_lines(snapshot, judgement),
+    }
+
+
+def run(module: AnsibleModule, body: Callable[[], dict[str, t.Any]]) -> t.NoReturn:
+    """Run a module's body and end the module with its result, or with one clear line."""
+    try:
+        result = body()
+    except (ClusterError, PolicyError, HostError, InvalidName, MachineError) as exc:
+        module.fail_json(msg=str(exc), error_class=type(exc).__name__)
+    module.exit_json(**result)

@@ -1,0 +1,81 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cluster_record
+short_description: Bring the one-line truth of a cluster up to date
+version_added: 0.1.0
+author:
+  - the selfheal.kubernetes authors (@selfheal-kubernetes)
+description:
+  - Observes the cluster, reads its incidents, and writes the ClusterRecord C(cluster) if it says something else than what is true now.
+  - Renews the cluster's lease first, and writes nothing if the lease has passed to somebody else.
+extends_documentation_fragment:
+  - selfheal.kubernetes._connection
+  - selfheal.kubernetes._identity.required
+  - selfheal.kubernetes._lease
+  - selfheal.kubernetes._attributes
+  - selfheal.kubernetes._attributes.actiongroup
+attributes:
+  check_mode:
+    support: none
+    details: In check mode the module does nothing and is skipped.
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Bring the record up to date
+  selfheal.kubernetes.cluster_record:
+    cluster_uid: 0b9b5a4e-6e4f-4b55-b0b3-1a3b8a3c9d10
+    holder: "{{ lease.holder }}"
+    token: "{{ lease.token }}"
+"""
+
+RETURN = r"""
+record:
+  description: What the record says now.
+  returned: success
+  type: dict
+  sample:
+    healthy: "True"
+    openIncidents: 0
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.healer import Healer
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import (
+    connect,
+    connection_spec,
+    lease_spec,
+    policy_of,
+    run,
+)
+
+
+def main() -> t.NoReturn:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={**connection_spec(cluster_uid_required=True), **lease_spec()},
+        supports_check_mode=False,
+    )
+    params = module.params
+
+    def body() -> dict[str, t.Any]:
+        healer = Healer(connect(module), policy_of(module), params["cluster_uid"], params["holder"], params["token"])
+        changed, record = healer.write_record()
+        return {"changed": changed, "record": record}
+
+    run(module, body)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: incident
+short_description: Move the incident of a node through its phases
+version_added: 0.1.0
+author:
+  - the selfheal.kubernetes authors (@selfheal-kubernetes)
+description:
+  - An incident is the memory of one sick node, from first suspicion to its end, kept in the cluster as a custom resource.
+  - Each call renews the cluster's lease first, and writes nothing if the lease has passed to somebody else.
+extends_documentation_fragment:
+  - selfheal.kubernetes._connection
+  - selfheal.kubernetes._identity.required
+  - selfheal.kubernetes._lease
+  - selfheal.kubernetes._attributes
+  - selfheal.kubernetes._attributes.actiongroup
+attributes:
+  check_mode:
+    support: none
+    details: In check mode the module does nothing and is skipped. M(selfheal.kubernetes.remediation_plan) tells what would be done.
+  diff_mode:
+    support: none
+  idempotent:
+    support: none
+    details: Each event moves the incident, and an event that its phase does not know is an error.
+options:
+  event:
+    description:
+      - V(note) writes down what a plan wants remembered, as far as a fresh observation still agrees.
+      - V(begin) observes afresh, asks every guard again, and begins the repair only if it is still called for. The attempt counts from here on.
+      - V(acted) says that the repair's role has ended well.
+      - V(fail) says that it has failed.
+      - V(verify) waits until fresh observations prove the node healthy, which closes the incident, or until O(timeout), which fails the attempt.
+    type: str
+    required: true
+    choices:
+      - note
+      - begin
+      - acted
+      - fail
+      - verify
+  notes:
+    description:
+      - The notes of a plan, RV(selfheal.kubernetes.remediation_plan#module:notes). For O(event=note).
+    type: list
+    elements: dict
+    suboptions:
+      node:
+        description: The node.
+        type: str
+        required: true
+      event:
+        description: What to write down.
+        type: str
+        required: true
+        choices:
+          - open
+          - confirm
+          - fail
+          - recover
+          - exhaust
+      message:
+        description: Why. The message of the fresh plan is what is written.
+        type: str
+  node:
+    description:
+      - The node. Required for every event but V(note).
+    type: str
+  node_uid:
+    description:
+      - The UID that the node had when it was planned for. Required for O(event=begin).
+    type: str
+  rung:
+    description:
+      - The rung that begins. Required for O(event=begin).
+    type: str
+  message:
+    description:
+      - What is to be told in the incident's story. Required for O(event=acted) and O(event=fail).
+    type: str
+  timeout:
+    description:
+      - Seconds to wait for O(event=verify). If not set, the policy's C(recovery_timeout) is used.
+    type: int
+"""
+
+EXAMPLES = r"""
+- name: Begin
+  selfheal.kubernetes.incident:
+    cluster_uid: 0b9b5a4e-6e4f-4b55-b0b3-1a3b8a3c9d10
+    policy:
+      monitor_only: false
+    holder: "{{ lease.holder }}"
+    token: "{{ lease.token }}"
+    event: begin
+    node: worker-1
+    node_uid: 5f3c1f0a-8f0e-4d56-bb0c-6f1a3b0c2d11
+    rung: kubelet_restart
+  register: begun
+"""
+
+RETURN = r"""
+proceed:
+  description: Whether the repair may go on, or has proven itself.
+  returned: success
+  type: bool
+  sample: true
+message:
+  description: Why, or why not.
+  returned: success
+  type: str
+  sample: proven healthy, 4 good observations
+incidents:
+  description: The names of the incidents that were written.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - worker-1-1
+phase:
+  description: The phase of the node's incident after the call.
+  returned: success, for every event but V(note), and if an incident was written
+  type: str
+  sample: Recovered
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.healer import Healer
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import check_node_name
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import (
+    connect,
+    connection_spec,
+    lease_spec,
+    policy_of,
+    run,
+)
+
+
+def main() -> t.NoReturn:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            **connection_spec(cluster_uid_required=True),
+            **lease_spec(),
+            "event": {"type": "str", "required": True, "choices": ["note", "begin", "acted", "fail", "verify"]},
+            "notes": {
+                "type": "list",
+                "elements": "dict",
+                "options": {
+                    "node": {"type": "str", "required": True},
+                    "event": {
+                        "type": "str",
+                        "required": True,
+                        "choices": ["open", "confirm", "fail", "recover", "exhaust"],
+                    },
+                    "message": {"type": "str"},
+                },
+            },
+            "node": {"type": "str"},
+            "node_uid": {"type": "str"},
+            "rung": {"type": "str"},
+            "message": {"type": "str"},
+            "timeout": {"type": "int"},
+        },
+        required_if=[
+            ("event", "note", ("notes",)),
+            ("event", "begin", ("node", "node_uid", "rung")),
+            ("event", "acted", ("node", "message")),
+            ("event", "fail", ("node", "message")),
+            ("event", "verify", ("node",)),
+        ],
+        supports_check_mode=False,
+    )
+    params = module.params
+
+    def body() -> dict[str, t.Any]:
+        policy = policy_of(module)
+        if params["event"] != "note":
+            check_node_name(params["node"])
+        healer = Healer(connect(module), policy, params["cluster_uid"], params["holder"], params["token"])
+        if params["event"] == "note":
+            written = healer.write_notes(params["notes"])
+            names = [incident.name for incident in written]
+            return {"changed": bool(names), "proceed": True, "message": "written down", "incidents": names}
+        if params["event"] == "begin":
+            outcome = healer.begin(params["node"], params["node_uid"], params["rung"])
+        elif params["event"] == "acted":
+            outcome = healer.acted(params["node"], params["message"])
+        elif params["event"] == "fail":
+            outcome = healer.fail(params["node"], params["message"])
+        else:
+            outcome = healer.verify(params["node"], params["timeout"] or policy.recovery_timeout)
+        result: dict[str, t.Any] = {
+            "changed": outcome.changed,
+            "proceed": outcome.proceed,
+            "message": outcome.message,
+            "incidents": [],
+        }
+        if outcome.incident is not None:
+            result.update(incidents=[outcome.incident.name], phase=outcome.incident.phase.value)
+        return result
+
+    run(module, body)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: remediation_plan
+short_description: Decide which repairs a Kubernetes cluster needs and may have
+version_added: 0.1.0
+author:
+  - the selfheal.kubernetes authors (@selfheal-kubernetes)
+description:
+  - Observes the cluster, judges it, reads the open incidents, and returns the repairs that every guard allows, and the ones that a guard refuses.
+  - Reads only. The plan of a run in check mode is the plan of the run itself.
+extends_documentation_fragment:
+  - selfheal.kubernetes._connection
+  - selfheal.kubernetes._identity
+  - selfheal.kubernetes._attributes
+  - selfheal.kubernetes._attributes.info_module
+  - selfheal.kubernetes._attributes.actiongroup
+options:
+  hosts:
+    description:
+      - Inventory host name to the list of other names and addresses that the host answers to. Empty strings are ignored.
+      - A node is the host of its own name, or the one host that has its name or its C(InternalIP) as an alias.
+      - If a node that is to be repaired has no host, or several, the module fails, so that nothing is half done.
+    type: dict
+    default: {}
+  nodes:
+    description:
+      - Plan for these nodes only. All nodes are still observed, and counted by the guards.
+    type: list
+    elements: str
+    default: []
+seealso:
+  - module: selfheal.kubernetes.cluster_health_info
+  - module: selfheal.kubernetes.incident
+"""
+
+EXAMPLES = r"""
+- name: What would be repaired now?
+  selfheal.kubernetes.remediation_plan:
+    cluster_uid: 0b9b5a4e-6e4f-4b55-b0b3-1a3b8a3c9d10
+    policy:
+      monitor_only: false
+    hosts:
+      worker-1: [10.0.0.11]
+      worker-2: [10.0.0.12]
+  register: plan
+"""
+
+RETURN = r"""
+health:
+  description: The same as the result of M(selfheal.kubernetes.cluster_health_info).
+  returned: success
+  type: dict
+  sample:
+    verdict: unhealthy
+monitor_only:
+  description: Whether the policy forbids every repair and every write.
+  returned: success
+  type: bool
+  sample: false
+actions:
+  description: The repairs that every guard allows, in the order in which they are to be done.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    node:
+      description: The node to repair.
+      type: str
+      sample: worker-1
+    node_uid:
+      description: The UID of the node.
+      type: str
+      sample: 5f3c1f0a-8f0e-4d56-bb0c-6f1a3b0c2d11
+    host:
+      description: The inventory host that is the node.
+      type: str
+      sample: worker-1
+    rung:
+      description: The rung of the ladder.
+      type: str
+      sample: kubelet_restart
+    role:
+      description: The role that does it.
+      type: str
+      sample: selfheal.kubernetes.kubelet_restart
+    reason:
+      description: The reason of the finding.
+      type: str
+      sample: NodeStatusUnknown
+    message:
+      description: The finding for people.
+      type: str
+      sample: Ready is Unknown (NodeStatusUnknown, Kubelet stopped posting node status.)
+    disruptive:
+      description: Whether pods of the node suffer from it.
+      type: bool
+      sample: false
+    deadline_seconds:
+      description: How long the role may take.
+      type: int
+      sample: 120
+refused:
+  description: The repairs that a guard refuses, one entry for each guard that does.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    node:
+      description: The node.
+      type: str
+      sample: worker-1
+    rung:
+      description: The rung that was refused.
+      type: str
+      sample: kubelet_restart
+    guard:
+      description: The guard that refuses.
+      type: str
+      sample: transient_tolerance
+    message:
+      description: Why, with the numbers it saw.
+      type: str
+      sample: the trouble has lasted 40 s; a soft repair waits for 120 s (transient tolerance 120 s, soft rungs from 90 s)
+notes:
+  description: What has to be written down before anything is done, for the option O(selfheal.kubernetes.incident#module:notes). Empty if the policy forbids writes.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - node: worker-1
+      event: open
+      message: NodeStatusUnknown, Kubelet stopped posting node status.
+writes_needed:
+  description: Whether a run has anything to write or to do.
+  returned: success
+  type: bool
+  sample: true
+report:
+  description: The plan as lines for people.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - nothing to do
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.healer import stale_record, view
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import check_node_name
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan import with_hosts
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.render import plan_lines
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import (
+    check_known_nodes,
+    connect,
+    connection_spec,
+    health_result,
+    policy_of,
+    run,
+)
+
+
+def main() -> t.NoReturn:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            **connection_spec(cluster_uid_required=False),
+            "hosts": {"type": "dict", "default": {}},
+            "nodes": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+
+    def body() -> dict[str, t.Any]:
+        policy = policy_of(module)
+        only = [check_node_name(name) for name in module.params["nodes"]]
+        client = connect(module)
+        seen = view(client, policy, module.params["cluster_uid"], only)
+        check_known_nodes(only, seen.snapshot)
+        plan = with_hosts(seen.plan, seen.snapshot, module.params["hosts"])
+        result: dict[str, t.Any] = {
+            "changed": False,
+            "health": health_result(seen.snapshot, seen.judgement),
+            "monitor_only": policy.monitor_only,
+            "report": plan_lines(plan),
+            **plan.to_dict(),
+        }
+        readable = seen.snapshot.cluster_uid is not None and seen.snapshot.nodes is not None
+        if policy.monitor_only or not readable:
+            result.update(notes=[], writes_needed=False)
+        else:
+            result["writes_needed"] = bool(plan.actions or plan.notes) or stale_record(client, seen)
+        return result
+
+    run(module, body)
+
+
+if __name__ == "__main__":
+    main()
