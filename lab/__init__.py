@@ -3,3 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """The lab: tool environments and real kind clusters for the demo and the tests."""
+
+import sys
+
+if sys.version_info < (3, 11):
+    sys.exit(f"this needs Python 3.11 or newer, and {sys.executable} is {sys.version.split()[0]}: set PYTHON=python3.X")

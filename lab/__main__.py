@@ -10,14 +10,17 @@ import argparse
 import json
 import shlex
 import sys
+from collections.abc import Callable
+from typing import Any
 
-from lab import engine, golang, host, image, kind, store
+from lab import engine, golang, host, image, kind, node_image, store
 from lab.cluster import Cluster, every_cluster, remove_network
 from lab.engine import docker
 from lab.paths import cache_root
 from lab.progress import step
 from lab.shell import LabError, Stopped, interruptible
 
+Call = Callable[[argparse.Namespace], None]
 # Below cache_root(); other parts of the project keep their own things beside these.
 OUR_FOLDERS = ("bin", "clusters", "go", "go-wheel", "locks", "logs", "rootfs", "tmp")
 
@@ -26,16 +29,14 @@ def main(arguments: list[str] | None = None) -> int:
     """Returns 0 for success, 2 for something that a person can put right, 130 when interrupted."""
     options = _parser().parse_args(arguments)
     try:
-        return options.call(options) or 0
-    except Stopped:
+        options.call(options)
+    except (Stopped, KeyboardInterrupt):
         print("lab: interrupted; run the same command again to go on", file=sys.stderr)
         return 130
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("lab: interrupted; run the same command again to go on", file=sys.stderr)
-        return 130
+    return 0
 
 
 def _up(options: argparse.Namespace) -> None:
@@ -43,7 +44,7 @@ def _up(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(_told(cluster), indent=2))
     else:
-        print(f"cluster {cluster.name} is ready; eval \"$(python -m lab env --name {cluster.name})\" to use it")
+        print(f'cluster {cluster.name} is ready; eval "$(python -m lab env --name {cluster.name})" to use it')
 
 
 def _down(options: argparse.Namespace) -> None:
@@ -54,7 +55,7 @@ def _down(options: argparse.Namespace) -> None:
 def _status(options: argparse.Namespace) -> None:
     up = engine.answers()
     pid = engine.our_pid()
-    tag = image.own_tag()
+    tag = node_image.tag()
     made = up and docker("image", "inspect", tag, check=False).returncode == 0
     clusters = [_told(cluster) for cluster in every_cluster()]
     if options.json:
@@ -70,7 +71,7 @@ def _status(options: argparse.Namespace) -> None:
             print(f"           {node['name']} {node['role']} {node['address']}")
 
 
-def _told(cluster: Cluster) -> dict:
+def _told(cluster: Cluster) -> dict[str, Any]:
     state = cluster.state()
     nodes = [vars(node) for node in cluster.nodes()] if cluster.inventory.exists() else []
     return {
@@ -113,9 +114,7 @@ def _clean(_options: argparse.Namespace) -> None:
                 cluster.down()
             remove_network()
             with step("remove our images"):
-                ids = docker("image", "ls", "--quiet", "--filter", f"label={image.LABEL}").stdout.split()
-                for identity in dict.fromkeys(ids):
-                    docker("rmi", "--force", identity, check=False)
+                image.remove_ours("")
         engine.stop()
         with step(f"remove our part of {cache_root()}"):
             for folder in OUR_FOLDERS:
@@ -128,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, call, text: str, *, cluster: bool = False) -> argparse.ArgumentParser:
+    def command(name: str, call: Call, text: str, *, cluster: bool = False) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)
         sub.set_defaults(call=call)
         if cluster:

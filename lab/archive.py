@@ -15,6 +15,7 @@ import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # The same everywhere, so the same content always makes the same image.
@@ -29,16 +30,16 @@ class Link:
     target: str
 
 
+# A file of this machine (its mode is kept) or a whole folder; the content of a file; a link; None is an empty folder.
+Content = Path | bytes | Link | None
+
+
 @dataclass(frozen=True)
 class Layer:
-    """One layer: a ready tar archive, or files by their absolute path in the image.
-
-    A Path is a file of this machine (its mode is kept) or a whole folder, bytes are the content of a file that may be
-    executed by nobody, and None is an empty folder.
-    """
+    """One layer: a ready tar archive, or files by their absolute path in the image."""
 
     tar: Path | None = None
-    files: dict[str, Path | bytes | Link | None] = field(default_factory=dict)
+    files: dict[str, Content] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def write(images: Iterable[Image], target: Path) -> None:
         _add_bytes(archive, "manifest.json", json.dumps(manifest).encode())
 
 
-def configuration(image: Image, digests: list[str]) -> dict:
+def configuration(image: Image, digests: list[str]) -> dict[str, Any]:
     """The image's configuration document; digests are those of its uncompressed layers."""
     env = {"PATH": DEFAULT_PATH, **image.env}
     config = {
@@ -106,7 +107,7 @@ def write_layer(layer: Layer, target: Path) -> None:
                 _add_entry(archive, made, name, what)
 
 
-def _add_entry(archive: tarfile.TarFile, made: set[str], name: str, what: Path | bytes | Link | None) -> None:
+def _add_entry(archive: tarfile.TarFile, made: set[str], name: str, what: Content) -> None:
     name = name.strip("/")
     parents = [os.fspath(parent) for parent in Path(name).parents][-2::-1]
     for folder in [*parents, *([name] if what is None else [])]:

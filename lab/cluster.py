@@ -15,14 +15,15 @@ import tarfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from lab import engine, host, image, kind, store
+from lab import engine, host, image, kind, node_image, store
 from lab.engine import docker
 from lab.paths import cache_root
 from lab.progress import say, step
-from lab.shell import LabError, interruptible, run
+from lab.shell import LabError, interruptible, run, together
 
 READY_SECONDS = 240
 CHECK_SECONDS = 15
@@ -102,8 +103,8 @@ class Cluster:
                 say(f"cluster {self.name} is half-made or of another kind: making it again")
             elif _containers(self.name):
                 raise LabError(
-                    f"there is a kind cluster {self.name!r} that the lab did not make; choose another --name, or remove it "
-                    "yourself"
+                    f"there is a kind cluster {self.name!r} that the lab did not make; choose another --name, or "
+                    "remove it yourself"
                 )
             if state:
                 self._remove(kit.kind)
@@ -111,6 +112,7 @@ class Cluster:
             self._note(digest, "creating", kit)
             self._create(kit, config)
             self._note(digest, "ready", kit, seconds=round(time.monotonic() - begun, 1))
+            image.remove_ours(kit.node_image)
         return self
 
     def down(self) -> None:
@@ -122,10 +124,10 @@ class Cluster:
                 self._remove(Path(self.state()["kind"]))
             store.remove(self.folder)
 
-    def state(self) -> dict:
+    def state(self) -> dict[str, Any]:
         """What is known about it: digest, phase ("creating" or "ready"), shape, timers, image; empty if never made."""
         try:
-            return json.loads(self._state.read_text(encoding="utf-8"))
+            return dict(json.loads(self._state.read_text(encoding="utf-8")))
         except (OSError, ValueError):
             # A folder without a readable state is what a killed run left.
             return {"phase": "creating", "kind": "kind"} if self.folder.exists() else {}
@@ -145,12 +147,12 @@ class Cluster:
             for name, facts in groups[group]["hosts"].items()
         ]
 
-    def exec(self, node: str, *argv: str, check: bool = True, **options) -> subprocess.CompletedProcess[str]:
+    def exec(self, node: str, *argv: str, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a program on a node as root; the options are those of shell.run (stdin, timeout)."""
         stdin = ("--interactive",) if options.get("stdin") is not None else ()
         return docker("exec", *stdin, node, *argv, check=check, env=engine.environment(), **options)
 
-    def kubectl(self, *argv: str, check: bool = True, **options) -> subprocess.CompletedProcess[str]:
+    def kubectl(self, *argv: str, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run kubectl as the cluster's admin; the options are those of shell.run (stdin, timeout)."""
         return run(self._tool("kubectl"), "--kubeconfig", self.kubeconfig, *argv, check=check, **options)
 
@@ -159,8 +161,7 @@ class Cluster:
         events: list[tuple[str, str]] = []
         for node in self.nodes():
             if node.role == "control-plane":
-                for line in _audit_lines(node.name):
-                    events.append((json.loads(line)["stageTimestamp"], line))
+                events += [(json.loads(line)["stageTimestamp"], line) for line in _audit_lines(node.name)]
         return "".join(f"{line}\n" for _, line in sorted(events))
 
     def env(self) -> dict[str, str]:
@@ -183,9 +184,9 @@ class Cluster:
     def _note(self, digest: str, phase: str, kit: image.Kit, **more: object) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         state = {"digest": digest, "phase": phase, "shape": self.shape, "timers": self.timers, "image": kit.node_image}
-        state |= {"kind": str(kit.kind), "kubectl": str(kit.kubectl), **more}
+        tools = {"kind": str(kit.kind), "kubectl": str(kit.kubectl)}
         new = self._state.with_suffix(".new")
-        new.write_text(json.dumps(state, indent=2), encoding="utf-8")
+        new.write_text(json.dumps(state | tools | more, indent=2), encoding="utf-8")
         store.publish(new, self._state)
 
     def _tool(self, name: str) -> Path:
@@ -202,23 +203,37 @@ class Cluster:
         log = cache_root() / "logs" / f"cluster-{self.name}.log"
         log.unlink(missing_ok=True)
         shape = kind.SHAPES[self.shape]
-        with step(f"kind: {shape.control_planes} control plane(s), {shape.workers} workers"):
+
+        def make_nodes() -> None:
             run(
                 *(kit.kind, "create", "cluster", "--name", self.name, "--image", kit.node_image),
                 *("--config", self.folder / "kind.yaml", "--kubeconfig", self.kubeconfig),
                 env=self.env(),
                 log=log,
             )
-        for name in kit.load:
-            with step(f"load {name} into the nodes"):
+            for name in kit.load:
                 run(kit.kind, "load", "docker-image", "--name", self.name, name, env=self.env(), log=log)
-        with step("Calico, and everything ready"):
-            self.kubectl("apply", "--filename", kit.calico, log=log)
+
+        with step(f"kind and Calico: {shape.control_planes} control plane(s), {shape.workers} workers"):
+            together({"nodes": (make_nodes, ()), "calico": (lambda: self._apply_calico(kit.calico, log), ())})
+        with step("wait until everything is ready"):
             problem = self._problem(READY_SECONDS)
             if problem:
                 raise LabError(f"cluster {self.name}: not ready after {READY_SECONDS} s: {problem} (log: {log})")
         nodes = json.loads(self.kubectl("get", "nodes", "--output", "json").stdout)["items"]
         self.inventory.write_text(yaml.safe_dump(kind.inventory(nodes), sort_keys=False), encoding="utf-8")
+
+    def _apply_calico(self, manifest: str, log: Path) -> None:
+        """Apply it as soon as the first API server answers, while kind is still at the other nodes."""
+        first = f"{self.name}-control-plane"
+        kubectl = ("kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf")
+        content = None if "://" in manifest else Path(manifest).read_bytes()
+        deadline = time.monotonic() + READY_SECONDS
+        while self.exec(first, *kubectl, "get", "--raw", "/readyz", check=False).returncode:
+            if time.monotonic() > deadline:
+                raise LabError(f"{first}: the API does not answer after {READY_SECONDS} s (log: {log})")
+            time.sleep(0.5)
+        self.exec(first, *kubectl, "apply", "--filename", "-" if content else manifest, stdin=content, log=log)
 
     def _problem(self, seconds: int = CHECK_SECONDS) -> str:
         """Why the cluster is not all ready within that time; empty when it is."""
@@ -246,7 +261,8 @@ class Cluster:
 
     def _remove(self, kind_program: Path) -> None:
         with step(f"remove cluster {self.name}"):
-            run(kind_program, "delete", "cluster", "--name", self.name, "--kubeconfig", self.kubeconfig, env=_kind_env())
+            where = ("--name", self.name, "--kubeconfig", self.kubeconfig)
+            run(kind_program, "delete", "cluster", *where, env=_kind_env())
             store.remove(self.folder)
 
 
@@ -262,7 +278,7 @@ def every_cluster() -> list[Cluster]:
     return found
 
 
-def unready(items: list[dict], nodes: int, workloads: tuple[str, ...]) -> str:
+def unready(items: list[dict[str, Any]], nodes: int, workloads: tuple[str, ...]) -> str:
     """What is missing until all is ready: so many nodes Ready, and each "daemonset/x" or "deployment/x" rolled out."""
     ready = 0
     rolled_out: dict[str, bool] = {}
@@ -287,8 +303,10 @@ def unready(items: list[dict], nodes: int, workloads: tuple[str, ...]) -> str:
 
 
 def remove_network() -> None:
-    """Remove the lab's network, if it is there."""
-    docker("network", "rm", kind.NETWORK, check=False)
+    """Remove the lab's network, if this cache made it and nothing uses it."""
+    label = f"label={node_image.LABEL}={image.owner()}"
+    for network in docker("network", "ls", "--quiet", "--filter", label).stdout.split():
+        docker("network", "rm", network, check=False)
 
 
 def _containers(name: str) -> dict[str, str]:
@@ -313,10 +331,8 @@ def _ensure_network() -> None:
                     f"{kind.NODE_SUBNET}; remove that network"
                 )
             return
-        docker(
-            *("network", "create", "--driver", "bridge", "--subnet", kind.NODE_SUBNET, "--label", f"{image.LABEL}=1"),
-            kind.NETWORK,
-        )
+        label = f"{node_image.LABEL}={image.owner()}"
+        docker("network", "create", "--subnet", kind.NODE_SUBNET, "--label", label, kind.NETWORK)
 
 
 def _audit_lines(node: str) -> list[str]:

@@ -18,6 +18,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 from lab import golang, host, store
 from lab.paths import CHECKOUT, cache_root
@@ -32,7 +33,7 @@ STOP_SECONDS = 60
 PATH_WITH_SBIN = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 
 
-def docker(*argv: str | os.PathLike[str], check: bool = True, **options) -> subprocess.CompletedProcess[str]:
+def docker(*argv: str | os.PathLike[str], check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run Docker's CLI; the options are those of shell.run."""
     return run("docker", *argv, check=check, **options)
 
@@ -91,7 +92,7 @@ def stop() -> None:
             run(*host.as_root(), "rm", "-rf", _home())
 
 
-def configuration(shim: Path | None) -> dict:
+def configuration(shim: Path | None) -> dict[str, Any]:
     """The content of our engine's configuration file.
 
     :param shim: the OCI runtime to put before runc, where one is needed.
@@ -180,8 +181,8 @@ def _check_runtime() -> None:
     runtime = docker("info", "--format", "{{.DefaultRuntime}}").stdout.strip()
     if runtime != RUNTIME:
         raise LabError(
-            f"Docker's engine uses the runtime {runtime!r}, but this machine lacks CAP_SYS_RESOURCE, so no kind node can "
-            "start under it; stop that engine and the lab starts one that can"
+            f"Docker's engine uses the runtime {runtime!r}, but this machine lacks CAP_SYS_RESOURCE, so no kind node "
+            "can start under it; stop that engine and the lab starts one that can"
         )
 
 

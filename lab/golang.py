@@ -18,6 +18,7 @@ import venv
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lab import store
 from lab.paths import cache_root, versions
@@ -110,7 +111,7 @@ def names() -> dict[str, str]:
     return {name: label for label, part in components().items() for name in (*part.binaries, *part.files)}
 
 
-def go_mod(component: Component, upstream: dict) -> str:
+def go_mod(component: Component, upstream: dict[str, Any]) -> str:
     """The text of the synthetic go.mod.
 
     :param upstream: the module's own go.mod as ``go mod edit -json`` gives it.
@@ -251,4 +252,4 @@ def go() -> str:
 
 def _at_least(answer: str, need: str) -> bool:
     found = re.search(r"\bgo(\d+)\.(\d+)", answer)
-    return bool(found) and tuple(map(int, found.groups())) >= tuple(map(int, need.split(".")[:2]))
+    return found is not None and tuple(map(int, found.groups())) >= tuple(map(int, need.split(".")[:2]))

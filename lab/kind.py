@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -46,7 +47,7 @@ SHAPES = {"small": Shape(1, 2), "ha": Shape(3, 2)}
 TIMERS = {"fast": Timers("20s", "4s", 30), "stock": Timers()}
 
 
-def cluster_config(name: str, shape: Shape, timers: Timers, audit_policy: Path, *, restricted: bool) -> dict:
+def cluster_config(name: str, shape: Shape, timers: Timers, audit_policy: Path, *, restricted: bool) -> dict[str, Any]:
     """The kind configuration of a cluster.
 
     :param audit_policy: the policy file on this machine, mounted into the control planes.
@@ -72,7 +73,7 @@ def cluster_config(name: str, shape: Shape, timers: Timers, audit_policy: Path, 
     }
 
 
-def _cluster_patch(timers: Timers) -> dict:
+def _cluster_patch(timers: Timers) -> dict[str, Any]:
     # kind 0.30 writes kubeadm's v1beta3, where extra arguments are a map.
     api_server = {
         "audit-policy-file": AUDIT_POLICY,
@@ -102,7 +103,7 @@ def _cluster_patch(timers: Timers) -> dict:
             "pathType": "DirectoryOrCreate",
         },
     ]
-    patch: dict = {
+    patch: dict[str, Any] = {
         "kind": "ClusterConfiguration",
         "apiServer": {"extraArgs": api_server, "extraVolumes": volumes},
     }
@@ -111,9 +112,9 @@ def _cluster_patch(timers: Timers) -> dict:
     return patch
 
 
-def _kubelet_patch(timers: Timers, *, restricted: bool) -> dict:
+def _kubelet_patch(timers: Timers, *, restricted: bool) -> dict[str, Any]:
     # kubelet refuses cgroup v1 from 1.35 on; on cgroup v2 this says nothing.
-    patch: dict = {"kind": "KubeletConfiguration", "failCgroupV1": False}
+    patch: dict[str, Any] = {"kind": "KubeletConfiguration", "failCgroupV1": False}
     if timers.status_every:
         patch["nodeStatusUpdateFrequency"] = timers.status_every
     if restricted:
@@ -121,7 +122,7 @@ def _kubelet_patch(timers: Timers, *, restricted: bool) -> dict:
     return patch
 
 
-def audit_policy() -> dict:
+def audit_policy() -> dict[str, Any]:
     """Every request of people and of service accounts, reads too; not the chatter of the cluster's own parts."""
     return {
         "apiVersion": "audit.k8s.io/v1",
@@ -140,12 +141,12 @@ def audit_policy() -> dict:
     }
 
 
-def inventory(nodes: list[dict]) -> dict:
+def inventory(nodes: list[dict[str, Any]]) -> dict[str, Any]:
     """The Ansible inventory of a cluster.
 
     :param nodes: the items of ``kubectl get nodes -o json``. In kind a node and its container have the same name.
     """
-    groups: dict[str, dict] = {"control_plane": {}, "workers": {}}
+    groups: dict[str, dict[str, Any]] = {"control_plane": {}, "workers": {}}
     for node in nodes:
         name, labels = node["metadata"]["name"], node["metadata"].get("labels", {})
         address = next(a["address"] for a in node["status"]["addresses"] if a["type"] == "InternalIP")

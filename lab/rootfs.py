@@ -43,7 +43,7 @@ NODE = (
 )
 # The shared base of the images that need more than one static program, and of the load balancer.
 TOOLS = (
-    "busybox-static",
+    "busybox",
     "ca-certificates",
     "conntrack",
     "haproxy",
@@ -52,6 +52,7 @@ TOOLS = (
     "iptables",
     "kmod",
     "procps",
+    "wget",  # Debian's busybox has one too, which crashes on -T
 )
 _EXCLUDED = ("doc", "groff", "info", "linda", "lintian", "locale", "man")
 

@@ -13,7 +13,6 @@ cache, in which it keeps its own environments from run to run.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import subprocess
 import sys
@@ -77,7 +76,8 @@ def _prepare_home(home: Path, venv: Path) -> None:
     tools = toolchain.installers()
     if not (cache / f"pip-{version}-py3-none-any.whl").exists():
         tools.pip("download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", cache, f"pip=={version}")
-    for path, text in ((cache / f"get_pip_{version.replace('.', '_')}.py", GET_PIP), (conf, _pip_conf(tools.settings()))):
+    script = cache / f"get_pip_{version.replace('.', '_')}.py"
+    for path, text in ((script, GET_PIP), (conf, _pip_conf(tools.settings()))):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)  # an index URL may hold a password
         path.write_text(text, encoding="utf-8")
@@ -109,7 +109,7 @@ def copy(lane: str | None) -> Iterator[Copy]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command in a copy of the checkout; returns its exit status."""
-    parser = argparse.ArgumentParser(prog="python3 -m lab.sanity", description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(prog="python3 -m lab.sanity", description="Run in a copy of the checkout.")
     parser.add_argument("--lane", help="default: the one with the newest ansible-core")
     parser.add_argument("argv", nargs="*", metavar="CMD", help="default: ansible-test sanity, all tests")
     options = parser.parse_args(arguments)

@@ -10,10 +10,15 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+from lab.progress import side_by_side
+
+# What to do, and the names of the jobs that must be done before.
+Job = tuple[Callable[[], object], tuple[str, ...]]
 LOG_LINES_IN_ERROR = 12
 STOP_GRACE_SECONDS = 3.0
 
@@ -26,7 +31,7 @@ class Stopped(LabError):
     """This command was ended, or not started, because the run as a whole is being stopped."""
 
 
-_running: set[subprocess.Popen] = set()
+_running: set[subprocess.Popen[bytes]] = set()
 _lock = threading.Lock()
 _stopping = threading.Event()
 
@@ -98,11 +103,10 @@ def run(
 
 def tail(path: Path, lines: int = LOG_LINES_IN_ERROR) -> str:
     """The last lines of a log; empty when there is none."""
-    with suppress(OSError):
-        with path.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - 64 * 1024))
-            return _last_lines(file.read().decode(errors="replace"), lines)
+    with suppress(OSError), path.open("rb") as file:
+        file.seek(0, os.SEEK_END)
+        file.seek(max(0, file.tell() - 64 * 1024))
+        return _last_lines(file.read().decode(errors="replace"), lines)
     return ""
 
 
@@ -118,6 +122,30 @@ def stop_all() -> None:
             process.wait(STOP_GRACE_SECONDS)
         except subprocess.TimeoutExpired:
             _signal_group(process, signal.SIGKILL)
+
+
+def together(jobs: dict[str, Job]) -> dict[str, Any]:
+    """progress.side_by_side, but the first job that fails ends the others at once and is the one that is told about."""
+    causes: list[BaseException] = []
+
+    def guarded(work: Callable[[], object]) -> Callable[[], object]:
+        def job() -> object:
+            try:
+                return work()
+            except BaseException as error:
+                if not causes:
+                    causes.append(error)
+                    stop_all()
+                raise
+
+        return job
+
+    try:
+        return side_by_side({name: (guarded(work), needs) for name, (work, needs) in jobs.items()})
+    except Exception:
+        if causes:
+            raise causes[0] from None
+        raise
 
 
 @contextmanager
@@ -144,7 +172,7 @@ def interruptible() -> Iterator[None]:
         _stopping.clear()
 
 
-def _signal_group(process: subprocess.Popen, number: signal.Signals) -> None:
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
 

@@ -29,7 +29,8 @@ def key(*inputs: object) -> str:
     for value in inputs:
         if isinstance(value, Path):
             for path in sorted(p for p in ([value] if value.is_file() else value.rglob("*")) if p.is_file()):
-                digest.update(f"{path.relative_to(value)}:{path.stat().st_mode & 0o111:o}:".encode() + path.read_bytes())
+                mode = path.stat().st_mode & 0o111
+                digest.update(f"{path.relative_to(value)}:{mode:o}:".encode() + path.read_bytes())
         else:
             digest.update(value if isinstance(value, bytes) else json.dumps(value, sort_keys=True).encode())
         digest.update(b"\0")
@@ -38,7 +39,7 @@ def key(*inputs: object) -> str:
 
 @contextmanager
 def locked(name: str, *, shared: bool = False, wait: bool = True) -> Iterator[bool]:
-    """Hold the lock of that name, across processes and threads; yields False if it was not to be had without waiting."""
+    """Hold the lock of that name, across processes and threads; yields False if it cannot be had without waiting."""
     path = cache_root() / "locks" / f"{name}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     mode = fcntl.LOCK_SH if shared else fcntl.LOCK_EX

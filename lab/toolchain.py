@@ -42,6 +42,8 @@ COLLECTION = "selfheal.kubernetes"
 # Written last into a virtual environment: one without it was interrupted half-way and is made anew. (It cannot be
 # moved into place when complete, as other cached things are: it holds its own absolute path.)
 MARKER = ".complete"
+# Below cache_root(); the lab keeps its own things beside these.
+OUR_FOLDERS = ("ansible-home", "ansible-test", "collections", "trees", "uv", "venv")
 # What must not leak from the caller into a Python child: it would import something other than its own packages.
 CLEAN = dict.fromkeys(("PYTHONPATH", "PYTHONHOME", "PIP_REQUIRE_VIRTUALENV", "PIP_USER", "PIP_TARGET"), "")
 
@@ -49,9 +51,9 @@ CLEAN = dict.fromkeys(("PYTHONPATH", "PYTHONHOME", "PIP_REQUIRE_VIRTUALENV", "PI
 # --- interpreters and lanes
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Interpreter:
-    """A Python that runs. The order is the order of preference: the last one is the best."""
+    """A Python that runs."""
 
     version: tuple[int, int, int]
     has_venv: bool
@@ -93,12 +95,17 @@ def _probe(path: str) -> Interpreter | None:
     """What the program says about itself; None when it does not run or is no finished CPython."""
     try:
         done = subprocess.run(
-            [path, "-I", "-c", _PROBE], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL
+            [path, "-I", "-c", _PROBE],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            stdin=subprocess.DEVNULL,
+            check=False,
         )
         told = json.loads(done.stdout) if done.returncode == 0 else {}
     except (OSError, subprocess.TimeoutExpired, json.JSONDecodeError):
         return None
-    if told.get("implementation") != "cpython" or not told["final"]:
+    if not isinstance(told, dict) or told.get("implementation") != "cpython" or not told["final"]:
         return None
     major, minor, patch = told["version"]
     # The base interpreter behind a virtual environment: an environment made of an environment would die with it.
@@ -121,8 +128,9 @@ def _candidates(environ: Mapping[str, str]) -> list[str]:
 
 
 def choose(interpreters: Sequence[Interpreter], pythons: Sequence[str]) -> Interpreter | None:
-    """The best of the interpreters whose minor version is among those a lane supports."""
-    return max((one for one in interpreters if one.minor in pythons), default=None)
+    """The best of the interpreters whose minor version is among those a lane supports: the newest that is whole."""
+    fitting = [one for one in interpreters if one.minor in pythons]
+    return max(fitting, key=lambda one: (one.version[:2], one.has_venv, one.version, one.path), default=None)
 
 
 @cache
@@ -133,7 +141,7 @@ def lanes() -> dict[str, Lane]:
     """
     table = versions()["python"]["lanes"]
     with ThreadPoolExecutor(max_workers=4) as pool:
-        interpreters = sorted({one for one in pool.map(_probe, _candidates(os.environ)) if one})
+        interpreters = [one for one in pool.map(_probe, _candidates(os.environ)) if one]
     found = {}
     for name, lane in table.items():
         best = choose(interpreters, lane["pythons"])
@@ -142,9 +150,7 @@ def lanes() -> dict[str, Lane]:
     if not found:
         expected = ", ".join(minor for lane in table.values() for minor in lane["pythons"])
         seen = ", ".join(sorted({one.full for one in interpreters})) or "none"
-        raise LabError(
-            f"no usable Python: expected one of {expected} on PATH or in pyenv's versions; found on this machine: {seen}"
-        )
+        raise LabError(f"no usable Python: expected {expected}, on PATH or among pyenv's versions; found here: {seen}")
     return found
 
 
@@ -284,7 +290,7 @@ class Installers:
         except shell.Stopped:
             raise
         except LabError as error:
-            say(f"  uv could not install, trying pip: {str(error).splitlines()[-1]}")
+            say(f"  uv could not install, trying pip: {str(error).splitlines()[-1].strip()}")
             self.pip("--python", python, "install", "--quiet", "--no-deps", "--no-compile", "-r", requirements)
 
 
@@ -357,13 +363,15 @@ def ensure_all() -> dict[str, Path]:
 def _from_galaxy(venv: Path, target: Path, wanted: Mapping[str, str]) -> bool:
     """Install from the Galaxy servers that ansible-galaxy is configured with; False when they do not answer soon."""
     names = [f"{name}:=={version}" for name, version in wanted.items()]
-    argv = [venv / "bin" / "ansible-galaxy", "collection", "install", "--no-deps", "--timeout", "5", "-p", target, *names]
+    argv = ["collection", "install", "--no-deps", "--timeout", "5", "-p", str(target), *names]
+    environ = {**CLEAN, **_ansible_home()}
     try:
-        return shell.run(*argv, env={**CLEAN, **_ansible_home()}, check=False, timeout=60).returncode == 0
+        done = shell.run(venv / "bin" / "ansible-galaxy", *argv, env=environ, check=False, timeout=30)
     except shell.Stopped:
         raise
     except LabError:
         return False
+    return done.returncode == 0
 
 
 def _from_ansible_package(tools: Installers, target: Path, wanted: Mapping[str, str]) -> None:
@@ -409,18 +417,19 @@ def collections(lane: Lane) -> dict[str, Path]:
 def link(root: Path, targets: Mapping[str, Path]) -> None:
     """Lay links to collections under root/ansible_collections, and drop those that are no longer wanted."""
     base = root / "ansible_collections"
+    present = {f"{link.parent.name}.{link.name}": link.readlink() for link in base.glob("*/*") if link.is_symlink()}
+    if present == targets:
+        return
     with store.locked(f"tree-{root.name}"):
+        for name in present.keys() - targets.keys():
+            (base / name.replace(".", "/")).unlink(missing_ok=True)
         for name, target in targets.items():
             link = base / name.replace(".", "/")
-            if not (link.is_symlink() and Path(os.readlink(link)) == target):
-                link.parent.mkdir(parents=True, exist_ok=True)
-                fresh = link.with_name(f"{link.name}.new")
-                fresh.unlink(missing_ok=True)
-                fresh.symlink_to(target)
-                fresh.replace(link)  # in one step, so that a command that runs beside us never sees a gap
-        for link in base.glob("*/*"):
-            if link.is_symlink() and f"{link.parent.name}.{link.name}" not in targets:
-                link.unlink()
+            link.parent.mkdir(parents=True, exist_ok=True)
+            fresh = link.with_name(f"{link.name}.new")
+            fresh.unlink(missing_ok=True)
+            fresh.symlink_to(target)
+            fresh.replace(link)  # in one step, so that a command that runs beside us never sees a gap
 
 
 def tree() -> Path:
@@ -493,11 +502,21 @@ def relock() -> None:
             path.write_text("\n".join([*head, "", note, *body, ""]), encoding="utf-8")
 
 
+def clean() -> None:
+    """Remove what this program and the tests have made; the lab's clusters and caches are the lab's to remove."""
+    with step("remove environments, collections and build/"):
+        for folder in (*(cache_root() / name for name in OUR_FOLDERS), CHECKOUT / "build"):
+            store.remove(folder)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python3 -m lab.toolchain", description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python3 -m lab.toolchain", description="The tools of the project, made from nothing."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("lanes", help="list the lanes of this machine")
     commands.add_parser("lock", help="make lab/locked-*.txt anew from lab/versions.toml")
+    commands.add_parser("clean", help="remove the environments and collections of all checkouts, and this one's build/")
     for name, text in (("env", "print shell exports"), ("run", "run a command: run [--lane L] -- CMD...")):
         command = commands.add_parser(name, help=text)
         command.add_argument("--lane", help="default: the one with the newest ansible-core")
@@ -518,6 +537,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return 0
             if options.command == "lock":
                 relock()
+                return 0
+            if options.command == "clean":
+                clean()
                 return 0
             if options.command == "env":
                 for name, value in settings(options.lane).items():

@@ -12,7 +12,6 @@ import typing as t
 from collections.abc import Callable
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
-
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Client, Settings
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import ClusterError
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts import HostError

@@ -34,6 +34,8 @@ EXAMPLES = r"""
 - name: Bring the record up to date
   selfheal.kubernetes.cluster_record:
     cluster_uid: 0b9b5a4e-6e4f-4b55-b0b3-1a3b8a3c9d10
+    policy:
+      monitor_only: false
     holder: "{{ lease.holder }}"
     token: "{{ lease.token }}"
 """

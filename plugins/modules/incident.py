@@ -55,6 +55,10 @@ options:
         description: The node.
         type: str
         required: true
+      node_uid:
+        description: The UID of the node.
+        type: str
+        required: true
       event:
         description: What to write down.
         type: str
@@ -65,6 +69,7 @@ options:
           - fail
           - recover
           - exhaust
+          - leave
       message:
         description: Why. The message of the fresh plan is what is written.
         type: str
@@ -74,7 +79,7 @@ options:
     type: str
   node_uid:
     description:
-      - The UID that the node had when it was planned for. Required for O(event=begin).
+      - The UID that the node had when it was planned for. Required for every event but V(note).
     type: str
   rung:
     description:
@@ -156,10 +161,11 @@ def main() -> t.NoReturn:
                 "elements": "dict",
                 "options": {
                     "node": {"type": "str", "required": True},
+                    "node_uid": {"type": "str", "required": True},
                     "event": {
                         "type": "str",
                         "required": True,
-                        "choices": ["open", "confirm", "fail", "recover", "exhaust"],
+                        "choices": ["open", "confirm", "fail", "recover", "exhaust", "leave"],
                     },
                     "message": {"type": "str"},
                 },
@@ -173,9 +179,9 @@ def main() -> t.NoReturn:
         required_if=[
             ("event", "note", ("notes",)),
             ("event", "begin", ("node", "node_uid", "rung")),
-            ("event", "acted", ("node", "message")),
-            ("event", "fail", ("node", "message")),
-            ("event", "verify", ("node",)),
+            ("event", "acted", ("node", "node_uid", "message")),
+            ("event", "fail", ("node", "node_uid", "message")),
+            ("event", "verify", ("node", "node_uid")),
         ],
         supports_check_mode=False,
     )
@@ -193,11 +199,11 @@ def main() -> t.NoReturn:
         if params["event"] == "begin":
             outcome = healer.begin(params["node"], params["node_uid"], params["rung"])
         elif params["event"] == "acted":
-            outcome = healer.acted(params["node"], params["message"])
+            outcome = healer.acted(params["node"], params["node_uid"], params["message"])
         elif params["event"] == "fail":
-            outcome = healer.fail(params["node"], params["message"])
+            outcome = healer.fail(params["node"], params["node_uid"], params["message"])
         else:
-            outcome = healer.verify(params["node"], params["timeout"] or policy.recovery_timeout)
+            outcome = healer.verify(params["node"], params["node_uid"], params["timeout"] or policy.recovery_timeout)
         result: dict[str, t.Any] = {
             "changed": outcome.changed,
             "proceed": outcome.proceed,

@@ -52,6 +52,8 @@ EXAMPLES = r"""
 - name: Take the lease
   selfheal.kubernetes.remediation_lease:
     cluster_uid: 0b9b5a4e-6e4f-4b55-b0b3-1a3b8a3c9d10
+    policy:
+      monitor_only: false
     holder: awx-job-4711
   register: lease
 
@@ -87,6 +89,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster import lease
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import MonitorOnly
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.observe import observe
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import (
     connect,
@@ -113,6 +116,8 @@ def main() -> t.NoReturn:
     def body() -> dict[str, t.Any]:
         params = module.params
         policy = policy_of(module)
+        if policy.monitor_only and params["state"] == "held":
+            raise MonitorOnly("policy.monitor_only is on, so the lease is not taken: set it to false to heal")
         client = connect(module)
         require_identity(observe(client, params["cluster_uid"]))
         holder = params["holder"] or f"{socket.gethostname()}-{secrets.token_hex(4)}"

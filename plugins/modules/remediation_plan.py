@@ -134,6 +134,7 @@ notes:
   elements: dict
   sample:
     - node: worker-1
+      node_uid: 5f3c1f0a-8f0e-4d56-bb0c-6f1a3b0c2d11
       event: open
       message: NodeStatusUnknown, Kubelet stopped posting node status.
 writes_needed:

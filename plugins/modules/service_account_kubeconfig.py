@@ -114,7 +114,9 @@ def main() -> t.NoReturn:
         }
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
         status = client.create(path, request).body["status"]
-        _write(module, params["dest"], _kubeconfig(client.server, client.certificate_authority(), account, status["token"]))
+        _write(
+            module, params["dest"], _kubeconfig(client.server, client.certificate_authority(), account, status["token"])
+        )
         return {"changed": True, "dest": params["dest"], "expires": status["expirationTimestamp"]}
 
     run(module, body)

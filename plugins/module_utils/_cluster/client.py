@@ -14,13 +14,12 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import (
-    ClusterError,
     Conflict,
     Forbidden,
     NotFound,
@@ -141,7 +140,7 @@ class Client:
                     raise Rejected(trouble)
                 repeatable = method == "GET" or status == 429
                 retry_after = _seconds(headers.get("Retry-After"))
-            wait = retry_after if retry_after is not None else delay * random.uniform(0.5, 1.0)
+            wait = max(retry_after or 0.0, delay * random.uniform(0.5, 1.0))
             if not repeatable or self._monotonic() + wait >= end:
                 raise Unreachable(trouble)
             self._sleep(wait)
@@ -239,10 +238,10 @@ def _answer(data: bytes, headers: Mapping[str, str], what: str) -> Answer:
 def _date(text: str | None) -> datetime:
     if text:
         try:
-            return parsedate_to_datetime(text).astimezone(timezone.utc)
+            return parsedate_to_datetime(text).astimezone(UTC)
         except (TypeError, ValueError):
             pass
-    return datetime.now(timezone.utc)
+    return datetime.now(UTC)
 
 
 def _explain(method: str, path: str, status: int, data: bytes) -> str:
@@ -263,4 +262,3 @@ def _seconds(text: str | None) -> float | None:
 def _one_line(thing: object) -> str:
     text = " ".join(str(thing).split()) or type(thing).__name__
     return text if len(text) <= 300 else text[:297] + "..."
-

@@ -45,6 +45,10 @@ class WrongCluster(ClusterError):
     """The cluster that answered is not the one that was expected."""
 
 
+class MonitorOnly(ClusterError):
+    """The policy forbids every write."""
+
+
 class LeaseBusy(ClusterError):
     """Another healer holds the cluster's lease."""
 

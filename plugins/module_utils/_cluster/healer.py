@@ -16,7 +16,11 @@ from typing import Any
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster import lease, store
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Client
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import NotBootstrapped, StoreError
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import (
+    MonitorOnly,
+    NotBootstrapped,
+    StoreError,
+)
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.observe import observe
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import Judgement, judge
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import Event, open_incident, step
@@ -87,6 +91,8 @@ class Healer:
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        if policy.monitor_only:
+            raise MonitorOnly("policy.monitor_only is on, so nothing is written: set it to false to heal")
         self._client = client
         self._policy = policy
         self._uid = cluster_uid
@@ -97,11 +103,11 @@ class Healer:
 
     def write_notes(self, notes: Iterable[Mapping[str, str]]) -> tuple[Incident, ...]:
         """Write down what a plan wants remembered, as far as a fresh plan still wants it."""
-        wanted = [(n["node"], n["event"]) for n in notes]
+        wanted = [(n["node"], n["node_uid"], n["event"]) for n in notes]
         self._renew()
         now_view = view(self._client, self._policy, self._uid)
-        still = {(n.node, n.event): n for n in now_view.plan.notes}
-        written: dict[str, Incident] = {}
+        still = {(n.node, n.node_uid, n.event): n for n in now_view.plan.notes}
+        written: dict[tuple[str, str], Incident] = {}
         for key in wanted:
             note = still.get(key)
             if note is None:
@@ -110,9 +116,9 @@ class Healer:
             if note.event == OPEN:
                 incident = self._opened(now_view, note.node, now)
             else:
-                current = written.get(note.node) or self._find(now_view, note.node)
+                current = written.get(key[:2]) or _one_open(now_view.incidents, note.node, note.node_uid)
                 incident = step(current, Event(note.event), now, self._holder, note.message)
-            written[note.node] = self._write(incident)
+            written[key[:2]] = self._write(incident)
         return tuple(written.values())
 
     def begin(self, node: str, node_uid: str, rung: str) -> Outcome:
@@ -127,7 +133,7 @@ class Healer:
             reasons = [f"{r.guard}: {r.message}" for r in fresh.plan.refusals]
             why = "; ".join(reasons) or f"{rung} on {node} is not called for any more"
             return Outcome(False, why, None, False)
-        incident = self._find(fresh, node)
+        incident = _one_open(fresh.incidents, node, node_uid)
         begun = step(
             incident,
             Event.BEGIN,
@@ -138,15 +144,15 @@ class Healer:
         )
         return Outcome(True, action.message, self._write(begun), True)
 
-    def acted(self, node: str, message: str) -> Outcome:
+    def acted(self, node: str, node_uid: str, message: str) -> Outcome:
         """The rung's role has ended well; what it is worth is for ``verify`` to say."""
-        return self._move(node, Event.ACTED, message)
+        return self._move(node, node_uid, Event.ACTED, message)
 
-    def fail(self, node: str, message: str) -> Outcome:
+    def fail(self, node: str, node_uid: str, message: str) -> Outcome:
         """The rung's role has failed."""
-        return self._move(node, Event.FAIL, message)
+        return self._move(node, node_uid, Event.FAIL, message)
 
-    def verify(self, node: str, timeout: float) -> Outcome:
+    def verify(self, node: str, node_uid: str, timeout: float) -> Outcome:
         """Wait until fresh observations prove the node healthy, or the time is over.
 
         Proof is: no finding about the node in several looks in a row, a Lease that is in date, and that Lease seen
@@ -158,7 +164,7 @@ class Healer:
         while True:
             self._renew()
             snapshot, judgement = assess(self._client, self._policy, self._uid)
-            incident = self._current(node)
+            incident = self._current(node, node_uid)
             trouble = _trouble(snapshot, judgement, node, incident.node_uid)
             if trouble is None:
                 good += 1
@@ -187,10 +193,10 @@ class Healer:
         self._renew()
         return store.write_incident(self._client, incident)
 
-    def _move(self, node: str, event: Event, message: str) -> Outcome:
+    def _move(self, node: str, node_uid: str, event: Event, message: str) -> Outcome:
         self._renew()
         now = self._client.get("/version").date
-        moved = step(self._current(node), event, now, self._holder, message)
+        moved = step(self._current(node, node_uid), event, now, self._holder, message)
         return Outcome(True, message, self._write(moved), True)
 
     def _settle(self, incident: Incident, event: Event, now: datetime, message: str) -> Outcome:
@@ -198,22 +204,19 @@ class Healer:
         return Outcome(event is Event.RECOVER, message, settled, True)
 
     def _opened(self, seen: View, node: str, now: datetime) -> Incident:
+        # The findings stand worst first, and a note to open an incident comes from the worst.
         finding = seen.judgement.of_node(node)[0]
         return open_incident(finding, store.next_ordinal(seen.incidents, node), now, self._holder)
 
-    def _find(self, seen: View, node: str) -> Incident:
-        machine = seen.snapshot.node(node)
-        uid = "" if machine is None else machine.uid
-        found = [i for i in seen.incidents if i.node == node and i.node_uid == uid and i.phase.is_open]
-        if len(found) != 1:
-            raise StoreError(f"node {node} has {len(found)} open incidents, expected 1")
-        return found[0]
+    def _current(self, node: str, node_uid: str) -> Incident:
+        return _one_open(store.read_incidents(self._client), node, node_uid)
 
-    def _current(self, node: str) -> Incident:
-        found = [i for i in store.read_incidents(self._client) if i.node == node and i.phase.is_open]
-        if len(found) != 1:
-            raise StoreError(f"node {node} has {len(found)} open incidents, expected 1")
-        return found[0]
+
+def _one_open(incidents: Iterable[Incident], node: str, node_uid: str) -> Incident:
+    found = [i for i in incidents if (i.node, i.node_uid) == (node, node_uid) and i.phase.is_open]
+    if len(found) != 1:
+        raise StoreError(f"node {node} ({node_uid}) has {len(found)} open incidents, expected 1")
+    return found[0]
 
 
 def _trouble(snapshot: Snapshot, judgement: Judgement, node: str, uid: str) -> str | None:
@@ -227,11 +230,8 @@ def _trouble(snapshot: Snapshot, judgement: Judgement, node: str, uid: str) -> s
     findings = judgement.of_node(node)
     if findings:
         return "; ".join(f"{f.reason}: {f.message}" for f in findings)
-    heartbeat = None if snapshot.heartbeats is None else snapshot.heartbeats.get(node)
-    if heartbeat is None:
-        return "its Lease was not seen"
-    if heartbeat.expired(snapshot.observed_at):
-        return f"its Lease is {heartbeat.age(snapshot.observed_at)} s old"
+    if snapshot.heartbeats is None:
+        return f"its Lease was not seen: {snapshot.unread.get('heartbeats', 'not read')}"
     return None
 
 
@@ -239,4 +239,3 @@ def stale_record(client: Client, seen: View) -> bool:
     """Whether the stored ClusterRecord says something else than what was just seen."""
     stored = store.read_record(client)
     return stored is None or stored.get("status") != derive(seen.judgement, seen.incidents)
-

@@ -13,8 +13,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Answer, Client
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import Conflict, LeaseBusy, LeaseLost, NotBootstrapped, NotFound, StoreError
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import format_micro_time, format_time, parse_time
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import (
+    Conflict,
+    LeaseBusy,
+    LeaseLost,
+    NotBootstrapped,
+    NotFound,
+    StoreError,
+)
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import (
+    format_micro_time,
+    format_time,
+    parse_time,
+)
 
 NAMESPACE = "self-healing"
 NAME = "selfheal"

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Client
@@ -36,13 +36,13 @@ def observe(client: Client, expected_uid: str | None = None) -> Snapshot:
         # Whatever else would be asked now would only run into the same wall.
         reason = unread["identity"]
         return Snapshot(
-            observed_at=datetime.now(timezone.utc),
+            observed_at=datetime.now(UTC),
             unread={"identity": reason, "nodes": reason, "heartbeats": reason},
         )
     nodes = _part("nodes", unread, lambda: _nodes(client))
     heartbeats = _part("heartbeats", unread, lambda: _heartbeats(client))
     return Snapshot(
-        observed_at=observed_at or datetime.now(timezone.utc),
+        observed_at=observed_at or datetime.now(UTC),
         cluster_uid=identity,
         nodes=nodes,
         heartbeats=heartbeats,

@@ -16,7 +16,14 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Client
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import ClusterError, Conflict, NotBootstrapped, NotFound, StoreError, Unreachable
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import (
+    ClusterError,
+    Conflict,
+    NotBootstrapped,
+    NotFound,
+    StoreError,
+    Unreachable,
+)
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Moment, Phase
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import check_node_name
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import format_time, parse_time
@@ -104,6 +111,7 @@ def incident_to_api(incident: Incident) -> dict[str, Any]:
         "attempts": incident.attempts,
         "attemptedAt": [format_time(at) for at in incident.attempted_at],
         "outcome": incident.outcome,
+        "story": incident.story,
         "history": [
             {"at": format_time(m.at), "phase": m.phase.value, "by": m.by, "message": m.message}
             for m in incident.history
@@ -129,8 +137,9 @@ def incident_from_api(item: dict[str, Any]) -> Incident:
 
     :raises StoreError: when it is not what this version writes.
     """
-    name = (item.get("metadata") or {}).get("name")
+    name: object = "without a name"
     try:
+        name = item["metadata"]["name"]
         spec, status = item["spec"], item["status"]
         since = parse_time(status["since"])
         attempted = [parse_time(at) for at in status.get("attemptedAt") or ()]

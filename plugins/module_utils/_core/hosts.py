@@ -24,6 +24,9 @@ def match_host(node: Node, hosts: Mapping[str, Iterable[str]]) -> str:
     :returns: the host of the node's own name, else the one that has the name or an InternalIP of the node as an alias.
     :raises HostError: when there is none, or more than one.
     """
+    for host, aliases in hosts.items():
+        if not isinstance(aliases, (list, tuple)):
+            raise HostError(f"hosts.{host}: expected a list of names and addresses, got {aliases!r}")
     if node.name in hosts:
         return node.name
     wanted = {node.name, *node.addresses}

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from enum import Enum
+from enum import StrEnum
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Finding, Incident, Moment, Phase
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import incident_name
@@ -26,7 +26,7 @@ class MachineError(ValueError):
     """An event that has no meaning in the incident's phase; nothing is changed by it."""
 
 
-class Event(str, Enum):
+class Event(StrEnum):
     """What can happen to an open incident."""
 
     CONFIRM = "confirm"
@@ -35,6 +35,7 @@ class Event(str, Enum):
     FAIL = "fail"
     RECOVER = "recover"
     EXHAUST = "exhaust"
+    LEAVE = "leave"
 
 
 _NEXT: Mapping[tuple[Phase, Event], Phase] = {
@@ -49,6 +50,7 @@ _NEXT: Mapping[tuple[Phase, Event], Phase] = {
     (Phase.VERIFYING, Event.FAIL): Phase.UNHEALTHY,
     (Phase.VERIFYING, Event.RECOVER): Phase.RECOVERED,
     (Phase.ESCALATED, Event.RECOVER): Phase.RECOVERED,
+    **{(phase, Event.LEAVE): Phase.GONE for phase in Phase if phase.is_open},
 }
 
 
@@ -86,6 +88,8 @@ def step(incident: Incident, event: Event, now: datetime, by: str, message: str,
         changes["outcome"] = "RepairFailed"
     if event is Event.EXHAUST:
         changes["outcome"] = "HandedToPeople"
+    if event is Event.LEAVE:
+        changes.update(outcome="NodeLeft", closed_at=now)
     if event is Event.RECOVER:
         repaired = incident.phase is Phase.VERIFYING
         changes.update(outcome="Repaired" if repaired else "RecoveredByItself", closed_at=now)

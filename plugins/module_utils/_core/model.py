@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import check_node_name
@@ -24,10 +24,11 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times im
     seconds_between,
 )
 
+STORY_LIMIT = 8
 CONTROL_PLANE_LABELS = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 
 
-class Verdict(str, Enum):
+class Verdict(StrEnum):
     """Three-valued on purpose: what could not be read is unknown, and never healthy."""
 
     HEALTHY = "healthy"
@@ -35,7 +36,7 @@ class Verdict(str, Enum):
     UNHEALTHY = "unhealthy"
 
 
-class Phase(str, Enum):
+class Phase(StrEnum):
     """Where an incident stands."""
 
     SUSPECTED = "Suspected"
@@ -44,11 +45,12 @@ class Phase(str, Enum):
     VERIFYING = "Verifying"
     RECOVERED = "Recovered"
     ESCALATED = "Escalated"
+    GONE = "Gone"
 
     @property
     def is_open(self) -> bool:
         """Whether the incident still asks for attention."""
-        return self is not Phase.RECOVERED
+        return self not in (Phase.RECOVERED, Phase.GONE)
 
 
 @dataclass(frozen=True)
@@ -228,6 +230,15 @@ class Incident:
     closed_at: datetime | None = None
     history: tuple[Moment, ...] = ()
     resource_version: str = ""
+
+    @property
+    def story(self) -> str:
+        """The phases with their times, in one line; the last ones if they are many."""
+        if not self.history:
+            return ""
+        start = self.history[0].at
+        told = [f"{m.phase.value} +{seconds_between(start, m.at)} s" for m in self.history[1:]]
+        return ", ".join([f"{self.history[0].phase.value} {start:%H:%M:%S}Z", *told[-STORY_LIMIT:]])
 
     @property
     def last_attempt(self) -> datetime | None:

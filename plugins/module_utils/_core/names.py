@@ -11,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import re
 
-_LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
+# Kubernetes limits the length of the whole name only, not of its labels.
+_LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 MAX_NAME = 253
 

@@ -20,8 +20,17 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts im
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import Judgement
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import rung_for
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import Event
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Action, Finding, Incident, Phase, Refusal, Snapshot, Verdict
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
+    Action,
+    Finding,
+    Incident,
+    Phase,
+    Refusal,
+    Snapshot,
+    Verdict,
+)
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import seconds_between
 
 
 @dataclass(frozen=True)
@@ -29,12 +38,13 @@ class Note:
     """One change that the memory of the healer needs before anything is done: open an incident, or move one."""
 
     node: str
+    node_uid: str
     event: str
     message: str
 
     def to_dict(self) -> dict[str, str]:
         """The note as modules return it."""
-        return {"node": self.node, "event": self.event, "message": self.message}
+        return {"node": self.node, "node_uid": self.node_uid, "event": self.event, "message": self.message}
 
 
 OPEN = "open"
@@ -78,7 +88,7 @@ def make_plan(
     open_ones = {(i.node, i.node_uid): i for i in incidents if i.phase.is_open}
     actions: list[Action] = []
     refusals: list[Refusal] = []
-    notes: list[Note] = []
+    notes: list[Note] = list(_departures(snapshot, open_ones.values(), wanted))
     for node in sorted(snapshot.nodes or (), key=lambda n: (n.is_control_plane, n.name)):
         if wanted and node.name not in wanted:
             continue
@@ -86,7 +96,7 @@ def make_plan(
         finding = _worst(judgement.of_node(node.name))
         if finding is None:
             if incident is not None and not _is_unknown(judgement, node.name):
-                notes.append(Note(node.name, Event.RECOVER.value, "seen healthy"))
+                notes.append(Note(node.name, node.uid, Event.RECOVER.value, "seen healthy"))
             continue
         since = finding.since or now
         if incident is not None:
@@ -120,12 +130,8 @@ def with_hosts(plan: Plan, snapshot: Snapshot, hosts: Mapping[str, Iterable[str]
 
     :raises HostError: when a node that is to be repaired has no inventory host, or several.
     """
-    placed = []
-    for action in plan.actions:
-        node = snapshot.node(action.node)
-        assert node is not None
-        placed.append(replace(action, host=match_host(node, hosts)))
-    return replace(plan, actions=tuple(placed))
+    nodes = {node.name: node for node in snapshot.nodes or ()}
+    return replace(plan, actions=tuple(replace(a, host=match_host(nodes[a.node], hosts)) for a in plan.actions))
 
 
 def _worst(findings: Iterable[Finding]) -> Finding | None:
@@ -137,20 +143,34 @@ def _is_unknown(judgement: Judgement, node: str) -> bool:
     return bool(judgement.unread) or any(f.verdict is Verdict.UNKNOWN for f in judgement.of_node(node))
 
 
+def _departures(snapshot: Snapshot, open_ones: Iterable[Incident], wanted: set[str]) -> Iterable[Note]:
+    """Notes for the incidents of nodes that are not there any more; what was not read has not left."""
+    if not snapshot.nodes:
+        return
+    present = {(n.name, n.uid) for n in snapshot.nodes}
+    for incident in open_ones:
+        if (incident.node, incident.node_uid) not in present and (not wanted or incident.node in wanted):
+            message = "the node has left the cluster, or another one has its name now"
+            yield Note(incident.node, incident.node_uid, Event.LEAVE.value, message)
+
+
 def _notes(
     finding: Finding, incident: Incident | None, policy: Policy, now: datetime, since: datetime
 ) -> Iterable[Note]:
+    def note(event: Event, message: str) -> Note:
+        return Note(finding.node, finding.node_uid, event.value, message)
+
     if incident is None:
-        yield Note(finding.node, OPEN, f"{finding.reason}: {finding.message}")
+        yield Note(finding.node, finding.node_uid, OPEN, f"{finding.reason}: {finding.message}")
     elif incident.phase in (Phase.REPAIRING, Phase.VERIFYING):
         # Whoever plans holds the lease or writes nothing, so nobody is at work on this incident any more.
-        yield Note(finding.node, Event.FAIL.value, f"a run ended in the middle of {incident.rung}")
-    lasted = int((now - since).total_seconds())
+        yield note(Event.FAIL, f"a run ended in the middle of {incident.rung}")
+    lasted = seconds_between(since, now)
     phase = Phase.SUSPECTED if incident is None else incident.phase
     if phase is Phase.SUSPECTED and lasted >= policy.transient_tolerance:
-        yield Note(finding.node, Event.CONFIRM.value, f"sick for {lasted} s, tolerance {policy.transient_tolerance} s")
+        yield note(Event.CONFIRM, f"sick for {lasted} s, tolerance {policy.transient_tolerance} s")
         phase = Phase.UNHEALTHY
     if incident is not None and phase in (Phase.UNHEALTHY, Phase.REPAIRING, Phase.VERIFYING):
         made = recent_attempts(incident, policy, now)
         if made >= policy.max_attempts:
-            yield Note(finding.node, Event.EXHAUST.value, f"{made} attempts, the limit is {policy.max_attempts}")
+            yield note(Event.EXHAUST, f"{made} attempts, the limit is {policy.max_attempts}")

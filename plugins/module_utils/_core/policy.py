@@ -50,9 +50,13 @@ SETTINGS: Mapping[str, Setting] = {
     "cooldown": Setting(0, 86400, "seconds", "no new attempt on a node this soon after the last"),
     "max_attempts": Setting(1, 10, "attempts", "attempts on a node within attempt_window, then people"),
     "attempt_window": Setting(60, 604800, "seconds", "how long an attempt counts"),
-    "mass_failure_percent": Setting(1, 100, "percent", "more sick nodes than this and nobody is touched (1 node always may)"),
+    "mass_failure_percent": Setting(
+        1, 100, "percent", "more sick nodes than this and nobody is touched (1 node always may)"
+    ),
     "recovery_timeout": Setting(60, 1800, "seconds", "a repair must have proven itself within this time"),
-    "lease_duration": Setting(180, 900, "seconds", "a healer that is silent for this long has lost the cluster's lease"),
+    "lease_duration": Setting(
+        180, 900, "seconds", "a healer that is silent for this long has lost the cluster's lease"
+    ),
 }
 
 
@@ -95,6 +99,7 @@ def _integer(value: Any) -> int | None:
         return None
     if isinstance(value, int):
         return value
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdecimal():
+    # No setting needs more than 9 digits, and int() refuses thousands of them with an error of its own.
+    if isinstance(value, str) and len(value) < 10 and value.strip().isascii() and value.strip().isdecimal():
         return int(value)
     return None

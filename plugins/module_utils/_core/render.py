@@ -14,13 +14,20 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge im
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Snapshot, Verdict
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan import Plan
 
+TABLE_LIMIT = 50
+
 
 def health_lines(snapshot: Snapshot, judgement: Judgement) -> list[str]:
     """A verdict line, a table of the nodes, and what could not be read."""
     nodes = snapshot.nodes or ()
-    lines = [f"cluster {snapshot.cluster_uid or '(unidentified)'} is {judgement.verdict.value.upper()}, {len(nodes)} nodes seen"]
+    lines = [
+        f"cluster {snapshot.cluster_uid or '(unidentified)'} is {judgement.verdict.value.upper()},"
+        f" {len(nodes)} nodes seen"
+    ]
     rows = []
-    for node in nodes:
+    # A large cluster has thousands of healthy nodes and a report must stay readable, so only the sick are told then.
+    told = nodes if len(nodes) <= TABLE_LIMIT else [n for n in nodes if judgement.of_node(n.name)][:TABLE_LIMIT]
+    for node in told:
         findings = judgement.of_node(node.name)
         age = None
         if snapshot.heartbeats is not None and node.name in snapshot.heartbeats:
@@ -33,6 +40,11 @@ def health_lines(snapshot: Snapshot, judgement: Judgement) -> list[str]:
         )
         rows.append((node.name, worst, "?" if age is None else f"{age} s", why))
     lines += _table(("NODE", "VERDICT", "HEARTBEAT", "WHY"), rows) if rows else []
+    if len(told) < len(nodes):
+        sick = len({f.node for f in judgement.findings})
+        lines.append(
+            f"{len(nodes) - sick} of {len(nodes)} nodes are healthy; {sick - len(told)} sick ones left out here"
+        )
     lines += [f"could not read {part}: {why}" for part, why in sorted(judgement.unread.items())]
     return lines
 
@@ -40,6 +52,7 @@ def health_lines(snapshot: Snapshot, judgement: Judgement) -> list[str]:
 def plan_lines(plan: Plan) -> list[str]:
     """What would be done, and what may not be done and why."""
     lines = [f"DO     {a.rung} on {a.node} (host {a.host or '?'}): {a.reason}, {a.message}" for a in plan.actions]
+    lines += [f"NOTE   {n.event} {n.node}: {n.message}" for n in plan.notes]
     lines += [f"REFUSE {r.rung} on {r.node}, guard {r.guard}: {r.message}" for r in plan.refusals]
     return lines or ["nothing to do"]
 
@@ -47,4 +60,4 @@ def plan_lines(plan: Plan) -> list[str]:
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
     table = [head, *rows]
     widths = [max(len(row[i]) for row in table) for i in range(len(head))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in table]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip() for row in table]

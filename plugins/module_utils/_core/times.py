@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 
 def parse_time(text: str | None) -> datetime | None:
@@ -20,21 +20,21 @@ def parse_time(text: str | None) -> datetime | None:
         return None
     try:
         parsed = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
+        return parsed.astimezone(UTC) if parsed.tzinfo else None
+    except (OverflowError, TypeError, ValueError):
         return None
-    return parsed.astimezone(timezone.utc) if parsed.tzinfo else None
 
 
 def format_time(moment: datetime | None) -> str | None:
     """RFC 3339 in UTC with whole seconds, the form of metav1.Time."""
     if moment is None:
         return None
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def format_micro_time(moment: datetime) -> str:
     """RFC 3339 in UTC with microseconds, the form of metav1.MicroTime that Leases use."""
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def seconds_between(earlier: datetime, later: datetime) -> int:

@@ -8,6 +8,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import node_ready
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import node_heartbeat, node_ready
 
-CHECKS = (node_ready.CHECK,)
+CHECKS = (node_ready.CHECK, node_heartbeat.CHECK)

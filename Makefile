@@ -1,0 +1,46 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Thin on purpose: each target is one call of Python, which makes what is missing first. `make unit LANE=py311` picks
+# an ansible-core; `python3 -m lab.toolchain lanes` lists them. Any Python from 3.11 on will do for PYTHON.
+PYTHON ?= python3
+LANE ?=
+in_lane = $(if $(LANE),--lane $(LANE))
+run = $(PYTHON) -m lab.toolchain run $(in_lane) --
+
+.PHONY: help demo test lint format sanity unit api e2e prove-first-heal clean
+
+help:  ## this list
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo:  ## break a real cluster on this machine and watch it being repaired
+	$(run) python -m lab.demo
+
+test:  ## every check, in every lane that this machine can run
+	$(PYTHON) tests/run.py $(in_lane)
+
+lint:  ## ruff, mypy, yamllint, ansible-lint, REUSE, the changelog, the built package
+	$(PYTHON) tests/run.py $(in_lane) lint
+
+format:  ## lay out Python code and order its imports
+	$(run) sh -c 'ruff check --quiet --select I --fix . && ruff format .'
+
+sanity:  ## all sanity tests of ansible-test
+	$(PYTHON) tests/run.py $(in_lane) sanity
+
+unit:  ## unit tests
+	$(PYTHON) tests/run.py $(in_lane) unit
+
+api:  ## tests against a real etcd and kube-apiserver
+	$(PYTHON) tests/run.py $(in_lane) api
+
+e2e:  ## tests against a real cluster
+	$(PYTHON) tests/run.py $(in_lane) e2e
+
+prove-first-heal:  ## show that the first repair works and that without it nothing recovers
+	$(run) python tests/prove/first_heal.py
+
+clean:  ## remove the lab's clusters and caches, the environments, and build/
+	$(PYTHON) -m lab clean
+	$(PYTHON) -m lab.toolchain clean

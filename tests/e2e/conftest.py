@@ -1,0 +1,53 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A real kind cluster for the end-to-end tests.
+
+It is kept between runs when SELFHEAL_KEEP is set, which makes work on the tests quicker.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from lab.cluster import Cluster
+from lab.drill import Drill
+
+
+@pytest.fixture(scope="session")
+def drill() -> Iterator[Drill]:
+    """A small cluster, prepared for its healer."""
+    cluster = Cluster("selfheal-e2e", "small").up()
+    try:
+        drill = Drill(cluster)
+        run = drill.bootstrap()
+        assert run.code == 0, run.output
+        yield drill
+    finally:
+        if not os.environ.get("SELFHEAL_KEEP"):
+            cluster.down()
+
+
+@pytest.fixture
+def healthy(drill: Drill) -> Iterator[Drill]:
+    """The cluster with every node Ready before the test, and again after it whatever the test did."""
+    _mend(drill)
+    yield drill
+    _mend(drill)
+
+
+def _mend(drill: Drill) -> None:
+    for node in drill.cluster.nodes():
+        drill.cluster.exec(node.name, "sh", "-c", "pkill -CONT -x kubelet; true")
+        drill.cluster.exec(node.name, "rm", "-rf", "/etc/systemd/system/kubelet.service.d/99-drill.conf")
+        drill.cluster.exec(node.name, "systemctl", "daemon-reload")
+        drill.start_kubelet(node.name)
+    for node in drill.cluster.nodes():
+        drill.wait_ready(node.name, "True")
+    # Each test tells a story of its own, so what the last one left in the healer's memory is cleared.
+    drill.cluster.kubectl("delete", "incidents", "--all")
+    drill.cluster.kubectl("delete", "lease", "selfheal", "-n", "self-healing", "--ignore-not-found")

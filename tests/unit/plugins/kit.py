@@ -1,0 +1,115 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Builders of the core's values for tests: each gives something healthy, and a test says what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import judge
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
+    Condition,
+    Heartbeat,
+    Incident,
+    Moment,
+    Node,
+    Phase,
+    Snapshot,
+)
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan import Plan, make_plan
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
+
+NOW = datetime(2026, 11, 21, 3, 0, 0, tzinfo=timezone.utc)
+UID = "0b9b5a4e-6e4f-4b55-b0b3-1a3b8a3c9d10"
+HEALING = Policy(monitor_only=False)
+
+
+def ago(seconds: float) -> datetime:
+    """The moment so many seconds before NOW."""
+    return NOW - timedelta(seconds=seconds)
+
+
+def ready(status: str = "True", since: datetime | None = None) -> Condition:
+    """A Ready condition; ``since`` is when it became what it is (an hour ago if not given)."""
+    return Condition("Ready", status, "KubeletReady", "kubelet is posting ready status", since or ago(3600))
+
+
+def node(name: str = "w1", condition: Condition | None = None, **changes: object) -> Node:
+    """A Ready worker; its UID is made from its name."""
+    made = Node(
+        name=name,
+        uid=f"uid-{name}",
+        labels={},
+        annotations={},
+        unschedulable=False,
+        deleting=False,
+        addresses=(),
+        conditions=(condition or ready(),),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def sick(name: str = "w1", seconds: float = 600, status: str = "Unknown", **changes: object) -> Node:
+    """A worker whose Ready condition has not been True for so many seconds."""
+    return node(name, ready(status, ago(seconds)), **changes)
+
+
+def fleet(count: int) -> list[Node]:
+    """Healthy workers that no test names."""
+    return [node(f"other-{number}") for number in range(count)]
+
+
+def snapshot(nodes: Iterable[Node], silent: Iterable[str] = (), **changes: object) -> Snapshot:
+    """A snapshot in which every node has a fresh Lease, but for the silent ones (600 s old)."""
+    nodes, silent = tuple(nodes), set(silent)
+    heartbeats = {n.name: Heartbeat(ago(600 if n.name in silent else 5), 40) for n in nodes}
+    made = Snapshot(observed_at=NOW, cluster_uid=UID, nodes=nodes, heartbeats=heartbeats)
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def incident(
+    name: str = "w1",
+    phase: Phase = Phase.UNHEALTHY,
+    attempted: Iterable[float] = (),
+    since: float = 600,
+    **changes: object,
+) -> Incident:
+    """An incident of the node that ``node(name)`` makes; ``attempted`` are ages of attempts in seconds, oldest first."""
+    attempts = tuple(ago(seconds) for seconds in attempted)
+    made = Incident(
+        name=f"{name}-1",
+        node=name,
+        node_uid=f"uid-{name}",
+        check="NodeReady",
+        reason="NodeStatusUnknown",
+        phase=phase,
+        since=ago(since),
+        evidence="ready=Unknown",
+        rung="kubelet_restart" if attempts else "",
+        attempts=len(attempts),
+        attempted_at=attempts,
+        history=(Moment(ago(since), Phase.SUSPECTED, "healer-a", "NodeStatusUnknown: it is silent"),),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def plan_for(
+    seen: Snapshot,
+    incidents: Iterable[Incident] = (),
+    policy: Policy = HEALING,
+    expected_uid: str | None = UID,
+    only: Iterable[str] = (),
+) -> Plan:
+    """Judge the snapshot and plan for it at the moment of the snapshot."""
+    return make_plan(seen, judge(seen, policy), incidents, policy, seen.observed_at, expected_uid, only)
+
+
+def api_node(name: str = "w1", conditions: object = None, **metadata: object) -> Mapping[str, object]:
+    """A Node object as the API gives it."""
+    if conditions is None:
+        conditions = [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-11-21T02:00:00Z"}]
+    return {"metadata": {"name": name, "uid": f"uid-{name}", **metadata}, "status": {"conditions": conditions}}

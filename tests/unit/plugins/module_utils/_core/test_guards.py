@@ -1,0 +1,319 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core import plan as plan_module
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards import GUARDS
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards._base import Candidate, Guard, Situation
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import judge
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import KUBELET_RESTART, Rung
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
+    Heartbeat,
+    Incident,
+    Node,
+    Phase,
+    Snapshot,
+    Verdict,
+)
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
+from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import (
+    HEALING,
+    NOW,
+    UID,
+    ago,
+    fleet,
+    incident,
+    node,
+    plan_for,
+    sick,
+    snapshot,
+)
+
+BY_NAME = {guard.name: guard for guard in GUARDS}
+REBOOT = Rung(name="reboot", role="x.y.reboot", about="reboot", disruptive=True, deadline=600)
+
+
+def ask(
+    guard: str,
+    nodes: list[Node],
+    policy: Policy = HEALING,
+    incident: Incident | None = None,
+    expected_uid: str | None = UID,
+    rung: Rung = KUBELET_RESTART,
+    **changes: object,
+) -> str | None:
+    """What the guard says about repairing the first node, as the plan would ask it."""
+    seen = snapshot(nodes, **changes)
+    judgement = judge(seen, policy)
+    finding = judgement.of_node(nodes[0].name)[0]
+    candidate = Candidate(nodes[0], finding, incident, rung, finding.since or NOW)
+    return BY_NAME[guard].objection(candidate, Situation(seen, judgement, policy, NOW, expected_uid))
+
+
+def test_names_are_unique_and_guards_say_what_they_are_about() -> None:
+    assert len(BY_NAME) == len(GUARDS)
+    assert all(guard.about.endswith(".") for guard in GUARDS)
+
+
+# --- each guard, on both sides of its edge, with the numbers in its message
+
+
+def test_monitor_only() -> None:
+    assert ask("monitor_only", [sick()]) is None
+    said = ask("monitor_only", [sick()], Policy())
+    assert said is not None and "restart kubelet on w1" in said
+
+
+@pytest.mark.parametrize(
+    ("expected", "seen", "words"),
+    [
+        pytest.param(UID, UID, None, id="the one that is meant"),
+        pytest.param(None, UID, ("not named", UID), id="not named"),
+        pytest.param("", UID, ("not named", UID), id="named with nothing"),
+        pytest.param("other", UID, ("other", UID), id="another one"),
+        pytest.param(UID, None, ("None", UID), id="it does not say"),
+        pytest.param(None, None, ("not named",), id="nobody says anything"),
+    ],
+)
+def test_identity(expected: str | None, seen: str | None, words: tuple[str, ...] | None) -> None:
+    said = ask("identity", [sick()], expected_uid=expected, cluster_uid=seen)
+    assert (said is None) if words is None else (said is not None and all(word in said for word in words))
+
+
+@pytest.mark.parametrize("value", ["", "true", "false", "since 3 a.m."])
+def test_any_value_of_the_annotation_pauses(value: str) -> None:
+    said = ask("paused", [sick(annotations={"selfheal.kubernetes/paused": value})])
+    assert said is not None and repr(value) in said
+
+
+def test_other_annotations_do_not_pause() -> None:
+    assert ask("paused", [sick(annotations={"selfheal.kubernetes/pause": "x", "paused": "x"})]) is None
+    assert ask("paused", [sick(labels={"selfheal.kubernetes/paused": "x"})]) is None
+
+
+@pytest.mark.parametrize("value", ["", "true", "false"])
+def test_any_value_of_the_label_excludes(value: str) -> None:
+    said = ask("excluded", [sick(labels={"selfheal.kubernetes/exclude": value})])
+    assert said is not None and repr(value) in said
+
+
+def test_other_labels_do_not_exclude() -> None:
+    assert ask("excluded", [sick(labels={"exclude": "true"})]) is None
+    assert ask("excluded", [sick(annotations={"selfheal.kubernetes/exclude": "true"})]) is None
+
+
+def test_human_cordon() -> None:
+    assert ask("human_cordon", [sick()]) is None
+    assert ask("human_cordon", [sick(unschedulable=True)]) is not None
+    assert ask("human_cordon", [sick(), node("w2", unschedulable=True)]) is None
+
+
+def test_leaving() -> None:
+    assert ask("leaving", [sick()]) is None
+    assert ask("leaving", [sick(deleting=True)]) is not None
+
+
+@pytest.mark.parametrize(
+    ("count", "percent", "limit"),
+    [
+        pytest.param(1, 20, 1, id="one of one always may"),
+        pytest.param(2, 20, 1, id="one of two"),
+        pytest.param(9, 20, 1, id="20 % of 9 is rounded down"),
+        pytest.param(10, 20, 2, id="20 % of 10"),
+        pytest.param(14, 20, 2, id="20 % of 14 is rounded down"),
+        pytest.param(15, 20, 3, id="20 % of 15"),
+        pytest.param(200, 1, 2, id="1 % of 200"),
+        pytest.param(10, 100, 10, id="all of them"),
+        pytest.param(10, 1, 1, id="less than one node is one"),
+    ],
+)
+def test_mass_failure_counts(count: int, percent: int, limit: int) -> None:
+    policy = Policy(monitor_only=False, mass_failure_percent=percent)
+
+    def said(number: int) -> str | None:
+        return ask("mass_failure", [sick(f"w{i}") for i in range(number)] + fleet(count - number), policy)
+
+    assert said(limit) is None
+    if limit < count:
+        words = said(limit + 1)
+        assert words is not None
+        assert f"{limit + 1} of {count} nodes" in words and f"limit is {limit} ({percent} %" in words
+
+
+@pytest.mark.parametrize(
+    ("age", "silent"),
+    [pytest.param(40, False, id="just in date"), pytest.param(41, True, id="just out of date")],
+)
+def test_mass_failure_counts_expired_leases_of_nodes_that_seem_ready(age: int, silent: bool) -> None:
+    nodes = [sick("w1"), *fleet(9)]
+    leases = {n.name: Heartbeat(ago(5), 40) for n in nodes}
+    for quiet in ("other-0", "other-1"):
+        leases[quiet] = Heartbeat(ago(age), 40)
+    said = ask("mass_failure", nodes, heartbeats=leases)
+    assert (said is not None and "3 of 10 nodes are sick (2 with an expired Lease)" in said) if silent else said is None
+
+
+def test_mass_failure_counts_a_node_without_a_lease_as_silent() -> None:
+    nodes = [sick("w1"), *fleet(4)]
+    assert ask("mass_failure", nodes) is None
+    assert ask("mass_failure", nodes, heartbeats={n.name: Heartbeat(ago(5), 40) for n in nodes[:-1]}) is not None
+
+
+def test_mass_failure_counts_a_node_once() -> None:
+    assert ask("mass_failure", [sick("w1"), sick("w2"), *fleet(8)], silent=["w1", "w2"]) is None
+
+
+def test_mass_failure_counts_nodes_that_say_nothing() -> None:
+    assert ask("mass_failure", [sick("w1"), node("w2", conditions=()), *fleet(3)]) is not None
+
+
+def test_mass_failure_refuses_what_cannot_be_counted() -> None:
+    said = ask("mass_failure", [sick("w1"), *fleet(4)], heartbeats=None)
+    assert said is not None and "cannot be counted" in said
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "soft_after", "threshold", "rung", "needed"),
+    [
+        pytest.param(120, 90, 300, KUBELET_RESTART, 120, id="soft, tolerance is longer"),
+        pytest.param(60, 90, 300, KUBELET_RESTART, 90, id="soft, the rung is longer"),
+        pytest.param(120, 90, 300, REBOOT, 300, id="disruptive, the threshold is longer"),
+        pytest.param(400, 90, 300, REBOOT, 400, id="disruptive, tolerance is longer"),
+    ],
+)
+def test_transient_tolerance(tolerance: int, soft_after: int, threshold: int, rung: Rung, needed: int) -> None:
+    policy = Policy(
+        monitor_only=False, transient_tolerance=tolerance, soft_rung_after=soft_after, node_ready_threshold=threshold
+    )
+    said = ask("transient_tolerance", [sick(seconds=needed - 1)], policy, rung=rung)
+    assert said is not None
+    assert f"lasted {needed - 1} s" in said and f"waits for {needed} s" in said
+    assert ask("transient_tolerance", [sick(seconds=needed)], policy, rung=rung) is None
+
+
+def test_transient_tolerance_refuses_a_start_in_the_future() -> None:
+    assert ask("transient_tolerance", [sick(seconds=-60)]) is not None
+
+
+@pytest.mark.parametrize(
+    ("attempted", "refused"),
+    [
+        pytest.param([], False, id="never tried"),
+        pytest.param([299], True, id="a second too soon"),
+        pytest.param([300], False, id="at the edge"),
+        pytest.param([4000, 299], True, id="the last one counts"),
+        pytest.param([-30], True, id="an attempt in the future"),
+    ],
+)
+def test_cooldown(attempted: list[float], refused: bool) -> None:
+    said = ask("cooldown", [sick()], incident=incident(attempted=attempted))
+    assert (said is not None and "cool-down is 300 s" in said) if refused else said is None
+
+
+def test_cooldown_without_an_incident() -> None:
+    assert ask("cooldown", [sick()]) is None
+
+
+@pytest.mark.parametrize(
+    ("attempted", "refused"),
+    [
+        pytest.param([2000, 1000], False, id="two of three"),
+        pytest.param([3000, 2000, 1000], True, id="three of three"),
+        pytest.param([4000, 3000, 2000, 1000], True, id="more than the limit"),
+        pytest.param([86400, 2000, 1000], False, id="one has just left the window"),
+        pytest.param([86399, 2000, 1000], True, id="one is about to leave the window"),
+    ],
+)
+def test_attempts(attempted: list[float], refused: bool) -> None:
+    said = ask("attempts", [sick()], incident=incident(attempted=attempted))
+    assert (
+        (said is not None and f"{len(attempted)} attempts" in said and "limit is 3" in said)
+        if refused
+        else said is None
+    )
+
+
+def test_attempts_leaves_what_was_handed_to_people_to_them() -> None:
+    said = ask("attempts", [sick()], incident=incident(phase=Phase.ESCALATED, attempted=[90000, 90001, 90002]))
+    assert said is not None and "handed to people after 3 attempts" in said
+
+
+def test_attempts_without_an_incident() -> None:
+    assert ask("attempts", [sick()]) is None
+
+
+# --- every guard is needed: take it out, and what it forbids is done
+
+
+@dataclass(frozen=True)
+class Forbidden:
+    """A situation in which one guard, and no other, stands between the plan and an action on w1."""
+
+    sick_node: Node = field(default_factory=sick)
+    others: int = 9
+    more_sick: int = 0
+    policy: Policy = HEALING
+    expected_uid: str | None = UID
+    incidents: tuple[Incident, ...] = ()
+
+    def seen(self) -> Snapshot:
+        return snapshot([self.sick_node, *(sick(f"w{i + 2}") for i in range(self.more_sick)), *fleet(self.others)])
+
+
+FORBIDDEN = {
+    "monitor_only": Forbidden(policy=Policy()),
+    "identity": Forbidden(expected_uid="another-cluster"),
+    "paused": Forbidden(sick(annotations={"selfheal.kubernetes/paused": "by me"})),
+    "excluded": Forbidden(sick(labels={"selfheal.kubernetes/exclude": "true"})),
+    "human_cordon": Forbidden(sick(unschedulable=True)),
+    "leaving": Forbidden(sick(deleting=True)),
+    "mass_failure": Forbidden(others=2, more_sick=1),
+    "transient_tolerance": Forbidden(sick(seconds=119)),
+    "cooldown": Forbidden(incidents=(incident(attempted=[299]),)),
+    "attempts": Forbidden(incidents=(incident(attempted=[3000, 2000, 1000]),)),
+}
+
+
+def test_every_guard_is_proven_by_breaking_it() -> None:
+    assert set(FORBIDDEN) == set(BY_NAME)
+
+
+@pytest.mark.parametrize("name", FORBIDDEN)
+def test_without_the_guard_the_forbidden_is_done(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = FORBIDDEN[name]
+    seen = case.seen()
+
+    def planned(guards: tuple[Guard, ...]) -> tuple[set[str], set[str]]:
+        monkeypatch.setattr(plan_module, "GUARDS", guards)
+        plan = plan_for(seen, case.incidents, case.policy, case.expected_uid)
+        return {a.node for a in plan.actions}, {r.guard for r in plan.refusals}
+
+    assert planned(GUARDS) == (set(), {name})
+    done, refused_by = planned(tuple(guard for guard in GUARDS if guard.name != name))
+    assert "w1" in done and not refused_by
+
+
+def test_every_guard_that_objects_is_reported() -> None:
+    one = sick(seconds=10, unschedulable=True, deleting=True, annotations={"selfheal.kubernetes/paused": ""})
+    plan = plan_for(snapshot([one]), policy=Policy(), expected_uid=None)
+    assert not plan.actions
+    assert [r.guard for r in plan.refusals] == [
+        "monitor_only",
+        "identity",
+        "paused",
+        "human_cordon",
+        "leaving",
+        "transient_tolerance",
+    ]
+    assert {(r.node, r.rung) for r in plan.refusals} == {("w1", "kubelet_restart")}
+
+
+def test_verdicts_of_the_scenarios_are_unhealthy() -> None:
+    # Else a scenario would prove nothing: a plan for a healthy node is empty anyway.
+    for case in FORBIDDEN.values():
+        assert judge(case.seen(), case.policy).verdict is Verdict.UNHEALTHY

@@ -1,0 +1,63 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts import HostError, match_host
+from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import node
+
+ONE = node("w1", addresses=("10.0.0.11", "fd00::11"))
+
+
+@pytest.mark.parametrize(
+    ("hosts", "host"),
+    [
+        pytest.param({"w1": [], "w2": []}, "w1", id="by its own name"),
+        pytest.param({"w1": ["10.0.0.99"], "w2": ["10.0.0.11"]}, "w1", id="its own name wins over an address"),
+        pytest.param({"web": ["10.0.0.11"], "w2": ["10.0.0.12"]}, "web", id="by ansible_host"),
+        pytest.param({"web": ["", "w1", ""], "db": ["", "", ""]}, "web", id="by selfheal_node"),
+        pytest.param({"web": ["fd00::11"]}, "web", id="by another address"),
+        pytest.param({"10.0.0.11": []}, "10.0.0.11", id="a host that is named by the address"),
+        pytest.param({"web": ["w1", "10.0.0.11"]}, "web", id="several aliases of one host are one match"),
+        pytest.param({"web": ("10.0.0.11",)}, "web", id="a tuple is a list"),
+    ],
+)
+def test_match(hosts: dict[str, list[str]], host: str) -> None:
+    assert match_host(ONE, hosts) == host
+
+
+@pytest.mark.parametrize(
+    ("hosts", "words"),
+    [
+        pytest.param({}, "no inventory host matches it (looked for w1, 10.0.0.11, fd00::11 among 0 hosts", id="no hosts"),
+        pytest.param({"w2": ["10.0.0.12"]}, "among 1 hosts", id="another one"),
+        pytest.param({"w10": [], "w": ["w11"]}, "among 2 hosts", id="names that only begin alike"),
+        pytest.param({"W1": []}, "no inventory host", id="case matters"),
+        pytest.param({"b": ["10.0.0.11"], "a": ["w1"]}, "several inventory hosts match", id="two of them"),
+        pytest.param({"h": "w1"}, "hosts.h: expected a list of names and addresses, got 'w1'", id="text"),
+        pytest.param({"h": None}, "hosts.h: expected a list", id="nothing"),
+        pytest.param({"w1": [], "h": 5}, "hosts.h: expected a list", id="a number beside the match"),
+    ],
+)
+def test_no_match(hosts: dict[str, list[str]], words: str) -> None:
+    with pytest.raises(HostError) as caught:
+        match_host(ONE, hosts)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_several_are_named_in_order() -> None:
+    with pytest.raises(HostError, match=r"match w1, 10\.0\.0\.11, fd00::11: a, b$"):
+        match_host(ONE, {"b": ["10.0.0.11"], "a": ["w1"]})
+
+
+def test_letters_are_not_aliases() -> None:
+    with pytest.raises(HostError):
+        match_host(node("a"), {"h": "abc"})
+
+
+def test_empty_aliases_match_nothing() -> None:
+    with pytest.raises(HostError):
+        match_host(node("w1"), {"h": [""], "g": [""]})

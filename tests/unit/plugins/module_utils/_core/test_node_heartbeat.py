@@ -1,0 +1,69 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import CHECKS, node_heartbeat
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import judge
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import LADDERS
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Heartbeat, Verdict
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
+from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import ago, node, plan_for, sick, snapshot
+
+# Ready is True, but the Lease, which moves every 10 s, may say that nobody is there.
+LEASES = {
+    "in date": (Heartbeat(ago(5), 40), None),
+    "just in date": (Heartbeat(ago(40), 40), None),
+    "just expired": (Heartbeat(ago(41), 40), "HeartbeatExpired"),
+    "with a duration of its own": (Heartbeat(ago(41), 60), None),
+    "renewed in the future": (Heartbeat(ago(-300), 40), None),
+    "never renewed": (Heartbeat(None, 40), "HeartbeatAbsent"),
+    "absent": (None, "HeartbeatAbsent"),
+}
+
+
+@pytest.mark.parametrize(("lease", "reason"), LEASES.values(), ids=LEASES)
+def test_ready_without_a_heartbeat_is_unknown(lease: Heartbeat | None, reason: str | None) -> None:
+    seen = snapshot([node("w1")], heartbeats={} if lease is None else {"w1": lease})
+    judgement = judge(seen, Policy())
+    assert [f.reason for f in judgement.findings] == ([] if reason is None else [reason])
+    assert judgement.verdict is (Verdict.HEALTHY if reason is None else Verdict.UNKNOWN)
+    assert plan_for(seen).actions == ()
+
+
+def test_every_reason_is_given_by_some_lease() -> None:
+    assert {reason for _, reason in LEASES.values() if reason} == set(node_heartbeat.CHECK.reasons)
+
+
+def test_since_is_the_moment_at_which_the_lease_ran_out() -> None:
+    (finding,) = judge(snapshot([node()], heartbeats={"w1": Heartbeat(ago(100), 40)}), Policy()).findings
+    assert finding.since == ago(60)
+    assert finding.message == "the node's Lease is 100 s old, it lasts 40 s"
+    assert not finding.confirmed(ago(-100000))  # unknown is never confirmed, however long it lasts
+
+
+def test_it_says_nothing_when_no_lease_was_read() -> None:
+    assert list(node_heartbeat.CHECK.evaluate(snapshot([node()], heartbeats=None), Policy())) == []
+
+
+def test_a_sick_and_silent_node_is_unhealthy_all_the_same() -> None:
+    judgement = judge(snapshot([sick()], silent=["w1"]), Policy())
+    assert [f.reason for f in judgement.findings] == ["NodeStatusUnknown", "HeartbeatExpired"]
+    assert judgement.verdict is Verdict.UNHEALTHY
+
+
+def test_ladders_are_for_reasons_that_some_check_gives() -> None:
+    assert set(LADDERS) <= {reason for check in CHECKS for reason in check.reasons}
+
+
+def test_no_ladder_for_what_is_unknown() -> None:
+    # Absence of data is no reason to touch a node.
+    assert set(LADDERS) == {"NodeNotReady", "NodeStatusUnknown"}
+
+
+def test_checks_and_their_reasons_have_names_of_their_own() -> None:
+    assert len({check.name for check in CHECKS}) == len(CHECKS)
+    reasons = [reason for check in CHECKS for reason in check.reasons]
+    assert len(set(reasons)) == len(reasons)

@@ -1,0 +1,132 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import node_ready
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
+    Condition,
+    Finding,
+    Heartbeat,
+    Node,
+    Snapshot,
+    Verdict,
+)
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
+from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import NOW, ago, node, ready, sick, snapshot
+
+
+def findings_of(one: Node, policy: Policy = Policy(), **changes: object) -> list[Finding]:
+    return list(node_ready.CHECK.evaluate(snapshot([one], **changes), policy))
+
+
+def without_since(status: str) -> Condition:
+    return replace(ready(status), last_transition=None)
+
+
+# What is seen of a node -> the reason that must be given, and whether it is known to be sick.
+READINGS = {
+    "Ready is False": (node(condition=ready("False", ago(400))), "NodeNotReady", Verdict.UNHEALTHY),
+    "Ready is Unknown": (node(condition=ready("Unknown", ago(400))), "NodeStatusUnknown", Verdict.UNHEALTHY),
+    "no condition at all": (node(conditions=()), "ReadyConditionMissing", Verdict.UNKNOWN),
+    "other conditions only": (
+        node(condition=Condition("DiskPressure", "False", "", "", ago(9))),
+        "ReadyConditionMissing",
+        Verdict.UNKNOWN,
+    ),
+    "an empty status": (node(condition=ready("")), "ReadyConditionMissing", Verdict.UNKNOWN),
+    "a status nobody knows": (node(condition=ready("true")), "ReadyConditionMissing", Verdict.UNKNOWN),
+    "False without a time": (node(condition=without_since("False")), "ReadyTransitionTimeMissing", Verdict.UNKNOWN),
+    "Unknown without a time": (node(condition=without_since("Unknown")), "ReadyTransitionTimeMissing", Verdict.UNKNOWN),
+}
+
+
+@pytest.mark.parametrize(("one", "reason", "verdict"), READINGS.values(), ids=READINGS)
+def test_each_reading_has_its_reason(one: Node, reason: str, verdict: Verdict) -> None:
+    (finding,) = findings_of(one)
+    assert (finding.reason, finding.verdict) == (reason, verdict)
+    assert (finding.check, finding.node, finding.node_uid) == ("NodeReady", "w1", "uid-w1")
+    assert (finding.since is None) == (verdict is Verdict.UNKNOWN)
+
+
+def test_every_reason_is_given_by_some_reading() -> None:
+    given = {reason for _, reason, _ in READINGS.values()}
+    assert given == set(node_ready.CHECK.reasons)
+
+
+def test_ready_says_nothing() -> None:
+    assert findings_of(node()) == []
+
+
+def test_ready_needs_no_time() -> None:
+    assert findings_of(node(condition=without_since("True"))) == []
+
+
+@pytest.mark.parametrize("threshold", [10, 300, 86400])
+@pytest.mark.parametrize(
+    ("past", "confirmed"),
+    [
+        pytest.param(-1, False, id="a second before"),
+        pytest.param(-0.001, False, id="a moment before"),
+        pytest.param(0, True, id="at the threshold"),
+        pytest.param(1, True, id="after"),
+    ],
+)
+@pytest.mark.parametrize("status", ["False", "Unknown"])
+def test_confirmed_from_the_threshold_on(threshold: int, past: float, confirmed: bool, status: str) -> None:
+    policy = Policy(node_ready_threshold=threshold)
+    (finding,) = findings_of(sick(seconds=threshold + past, status=status), policy)
+    assert finding.confirmed(NOW) is confirmed
+    assert finding.threshold == threshold
+    assert finding.verdict is Verdict.UNHEALTHY  # sick before it is confirmed, too: it must be reported
+
+
+def test_a_transition_in_the_future_is_not_confirmed() -> None:
+    (finding,) = findings_of(sick(seconds=-30))
+    assert finding.persisted(NOW) == 0
+    assert not finding.confirmed(NOW)
+
+
+@pytest.mark.parametrize(
+    ("lease", "evidence"),
+    [
+        pytest.param(
+            Heartbeat(ago(30), 40),
+            {"heartbeat": "2026-11-21T02:59:30Z", "heartbeat_age_seconds": 30, "heartbeat_expired": False},
+            id="fresh",
+        ),
+        pytest.param(
+            Heartbeat(ago(41), 40),
+            {"heartbeat": "2026-11-21T02:59:19Z", "heartbeat_age_seconds": 41, "heartbeat_expired": True},
+            id="expired",
+        ),
+        pytest.param(
+            Heartbeat(None, 40),
+            {"heartbeat": None, "heartbeat_age_seconds": None, "heartbeat_expired": True},
+            id="never renewed",
+        ),
+        pytest.param(None, {"heartbeat": "absent"}, id="absent"),
+    ],
+)
+def test_evidence_tells_the_heartbeat(lease: Heartbeat | None, evidence: dict[str, object]) -> None:
+    (finding,) = findings_of(sick(seconds=60), heartbeats={} if lease is None else {"w1": lease})
+    assert finding.evidence == {"ready": "Unknown", **evidence}
+
+
+def test_evidence_tells_that_the_heartbeats_were_not_read() -> None:
+    (finding,) = findings_of(sick(), heartbeats=None)
+    assert finding.evidence == {"ready": "Unknown", "heartbeat": "unread"}
+
+
+def test_the_words_of_the_kubelet_are_in_the_message() -> None:
+    said = Condition("Ready", "False", "KubeletNotReady", "PLEG is not healthy", ago(60))
+    (finding,) = findings_of(node(condition=said))
+    assert finding.message == "Ready is False (KubeletNotReady: PLEG is not healthy)"
+
+
+def test_no_nodes_no_findings() -> None:
+    assert list(node_ready.CHECK.evaluate(Snapshot(observed_at=NOW), Policy())) == []

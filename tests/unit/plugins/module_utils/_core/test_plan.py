@@ -1,0 +1,249 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts import HostError
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import KUBELET_RESTART, LADDERS, rung_for
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Node, Phase, Snapshot
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan import Plan, with_hosts
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
+from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import (
+    HEALING,
+    NOW,
+    UID,
+    fleet,
+    incident,
+    node,
+    plan_for,
+    sick,
+    snapshot,
+)
+
+CONTROL_PLANE = {"node-role.kubernetes.io/control-plane": ""}
+
+
+def planned(one: Node, incidents: tuple[Incident, ...] = (), policy: Policy = HEALING) -> Plan:
+    return plan_for(snapshot([one, *fleet(9)]), incidents, policy)
+
+
+def events(plan: Plan) -> list[str]:
+    return [n.event for n in plan.notes]
+
+
+# --- what is to be remembered
+
+NOTES = {
+    # id: (the node, its incident, the events that must be noted, whether the plan acts)
+    "healthy, no incident": (node(), None, [], False),
+    "sick for a moment": (sick(seconds=5), None, ["open"], False),
+    "sick, a second short of the tolerance": (sick(seconds=119), None, ["open"], False),
+    "sick for the tolerance": (sick(seconds=120), None, ["open", "confirm"], True),
+    "suspected, still short": (sick(seconds=60), incident(phase=Phase.SUSPECTED, since=60), [], False),
+    "suspected for long": (sick(seconds=120), incident(phase=Phase.SUSPECTED, since=120), ["confirm"], True),
+    "flapping, suspected for long": (sick(seconds=5), incident(phase=Phase.SUSPECTED, since=120), ["confirm"], True),
+    "unhealthy": (sick(), incident(), [], True),
+    "unhealthy, tried once": (sick(), incident(attempted=[400]), [], True),
+    "unhealthy, tried three times": (sick(), incident(attempted=[2000, 1000, 400]), ["exhaust"], False),
+    "unhealthy, three attempts but one is old": (sick(), incident(attempted=[90000, 1000, 400]), [], True),
+    "a run died in the repair": (sick(), incident(phase=Phase.REPAIRING, attempted=[400]), ["fail"], True),
+    "a run died in the repair a moment ago": (
+        sick(),
+        incident(phase=Phase.REPAIRING, attempted=[10]),
+        ["fail"],
+        False,
+    ),
+    "a run died in the verification": (sick(), incident(phase=Phase.VERIFYING, attempted=[400]), ["fail"], True),
+    "a run died in the last repair": (
+        sick(),
+        incident(phase=Phase.REPAIRING, attempted=[2000, 1000, 400]),
+        ["fail", "exhaust"],
+        False,
+    ),
+    "escalated": (sick(), incident(phase=Phase.ESCALATED, attempted=[2000, 1000, 400]), [], False),
+    "escalated, its attempts are old": (
+        sick(),
+        incident(phase=Phase.ESCALATED, attempted=[90002, 90001, 90000]),
+        [],
+        False,
+    ),
+    "an incident that is over": (sick(), incident(phase=Phase.RECOVERED), ["open", "confirm"], True),
+    "an incident of a node that left": (sick(), incident(phase=Phase.GONE), ["open", "confirm"], True),
+    "back while suspected": (node(), incident(phase=Phase.SUSPECTED), ["recover"], False),
+    "back while unhealthy": (node(), incident(), ["recover"], False),
+    "back while repairing": (node(), incident(phase=Phase.REPAIRING), ["recover"], False),
+    "back while verifying": (node(), incident(phase=Phase.VERIFYING), ["recover"], False),
+    "back after people helped": (node(), incident(phase=Phase.ESCALATED), ["recover"], False),
+    "well for long": (node(), incident(phase=Phase.RECOVERED), [], False),
+    "says nothing, no incident": (node(conditions=()), None, [], False),
+    "says nothing, with an incident": (node(conditions=()), incident(), [], False),
+}
+
+
+@pytest.mark.parametrize(("one", "memory", "noted", "acts"), NOTES.values(), ids=NOTES)
+def test_notes_and_actions(one: Node, memory: Incident | None, noted: list[str], acts: bool) -> None:
+    plan = planned(one, () if memory is None else (memory,))
+    assert events(plan) == noted
+    assert [a.node for a in plan.actions] == (["w1"] if acts else [])
+    assert {(n.node, n.node_uid) for n in plan.notes} <= {("w1", "uid-w1")}
+
+
+def test_every_phase_is_planned_for_sick_and_for_back() -> None:
+    for well in (True, False):
+        phases = {m.phase for one, m, _, _ in NOTES.values() if m is not None and (one == node()) is well}
+        assert phases >= {phase for phase in Phase if phase.is_open}
+
+
+def test_messages_of_notes_tell_the_numbers() -> None:
+    plan = planned(sick(seconds=130))
+    assert [n.message for n in plan.notes] == [
+        "NodeStatusUnknown: Ready is Unknown (KubeletReady: kubelet is posting ready status)",
+        "sick for 130 s, tolerance 120 s",
+    ]
+    plan = planned(sick(), (incident(phase=Phase.REPAIRING, attempted=[2000, 1000, 400]),))
+    assert [n.message for n in plan.notes] == [
+        "a run ended in the middle of kubelet_restart",
+        "3 attempts, the limit is 3",
+    ]
+
+
+def test_a_silent_node_that_seems_ready_keeps_its_incident() -> None:
+    # A stopped controller-manager leaves a dead node Ready.
+    plan = plan_for(snapshot([node("w1"), *fleet(9)], silent=["w1"]), [incident()])
+    assert plan == Plan((), (), ())
+
+
+@pytest.mark.parametrize("part", ["heartbeats", "cluster_uid"])
+def test_nobody_is_declared_well_while_a_part_is_missing(part: str) -> None:
+    seen = snapshot([node("w1")], **{part: None}, unread={part: "HTTP 500"})
+    assert plan_for(seen, [incident()]) == Plan((), (), ())
+
+
+def test_a_start_in_the_future_with_no_tolerance_is_confirmed_before_it_is_acted_on() -> None:
+    policy = Policy(monitor_only=False, transient_tolerance=0, soft_rung_after=0)
+    plan = planned(sick(seconds=-3), policy=policy)
+    assert (events(plan), len(plan.actions)) == (["open", "confirm"], 1)
+
+
+def test_the_trouble_began_when_the_incident_says_so() -> None:
+    # A kubelet that flaps sets a new transition time each time; the incident remembers the first.
+    assert not planned(sick(seconds=5)).actions
+    assert planned(sick(seconds=5), (incident(since=600),)).actions
+
+
+# --- nodes that left
+
+
+def test_an_incident_of_a_node_that_is_gone_is_closed() -> None:
+    plan = plan_for(snapshot(fleet(3)), [incident("w1")])
+    assert [(n.node, n.node_uid, n.event) for n in plan.notes] == [("w1", "uid-w1", "leave")]
+
+
+def test_another_machine_under_the_same_name_starts_anew() -> None:
+    old = incident("w1", attempted=[2000, 1000, 400])
+    plan = plan_for(snapshot([sick("w1", uid="uid-new"), *fleet(9)]), [old])
+    assert [(n.node_uid, n.event) for n in plan.notes] == [
+        ("uid-w1", "leave"),
+        ("uid-new", "open"),
+        ("uid-new", "confirm"),
+    ]
+    assert [(a.node, a.node_uid) for a in plan.actions] == [("w1", "uid-new")]
+
+
+@pytest.mark.parametrize("nodes", [None, ()])
+def test_nobody_left_when_nobody_was_seen(nodes: tuple[Node, ...] | None) -> None:
+    seen = Snapshot(NOW, UID, nodes, {}, {"nodes": "HTTP 500"})
+    assert plan_for(seen, [incident("w1")]) == Plan((), (), ())
+
+
+# --- which nodes, in which order
+
+
+def test_only_the_nodes_that_are_asked_for() -> None:
+    seen = snapshot([sick("w1"), sick("w2"), *fleet(18)])
+    plan = plan_for(seen, [incident("gone")], only=["w2"])
+    assert {a.node for a in plan.actions} == {"w2"} == {n.node for n in plan.notes}
+    assert {a.node for a in plan_for(seen).actions} == {"w1", "w2"}
+
+
+def test_the_others_are_counted_all_the_same() -> None:
+    seen = snapshot([sick("w1"), sick("w2"), node("w3")])
+    plan = plan_for(seen, only=["w1"])
+    assert [(r.node, r.guard) for r in plan.refusals] == [("w1", "mass_failure")]
+
+
+def test_a_name_that_is_not_there_plans_nothing() -> None:
+    assert plan_for(snapshot([sick("w1"), *fleet(9)]), only=["w9"]) == Plan((), (), ())
+
+
+def test_workers_come_before_the_control_plane_and_by_name() -> None:
+    nodes = [sick("a", labels=CONTROL_PLANE), sick("c"), sick("b"), *fleet(27)]
+    assert [a.node for a in plan_for(snapshot(nodes)).actions] == ["b", "c", "a"]
+
+
+# --- the action
+
+
+def test_an_action_as_modules_return_it() -> None:
+    (action,) = planned(sick()).actions
+    assert action.to_dict() == {
+        "node": "w1",
+        "node_uid": "uid-w1",
+        "host": "",
+        "rung": "kubelet_restart",
+        "role": "selfheal.kubernetes.kubelet_restart",
+        "reason": "NodeStatusUnknown",
+        "message": "Ready is Unknown (KubeletReady: kubelet is posting ready status)",
+        "disruptive": False,
+        "deadline_seconds": 60,
+    }
+
+
+@pytest.mark.parametrize("reason", LADDERS)
+def test_ladders_climb_and_stay_on_the_last_rung(reason: str) -> None:
+    ladder = LADDERS[reason]
+    assert [rung_for(reason, n) for n in range(len(ladder))] == list(ladder)
+    assert rung_for(reason, len(ladder) + 5) is ladder[-1]
+
+
+def test_no_ladder_no_rung() -> None:
+    assert rung_for("ReadyConditionMissing", 0) is None
+    assert rung_for("NodeNotReady", 0) is KUBELET_RESTART
+
+
+# --- hosts
+
+
+def test_every_action_gets_its_host() -> None:
+    seen = snapshot([sick("w1"), sick("w2", addresses=("10.0.0.12",)), *fleet(18)])
+    plan = with_hosts(plan_for(seen), seen, {"w1": [], "db": ["10.0.0.12"]})
+    assert [(a.node, a.host) for a in plan.actions] == [("w1", "w1"), ("w2", "db")]
+
+
+def test_one_missing_host_stops_the_whole_plan() -> None:
+    seen = snapshot([sick("w1"), sick("w2"), *fleet(18)])
+    with pytest.raises(HostError, match="^node w2: no inventory host matches it"):
+        with_hosts(plan_for(seen), seen, {"w1": []})
+
+
+def test_no_host_is_needed_for_what_is_refused() -> None:
+    seen = snapshot([sick("w1"), *fleet(9)])
+    plan = plan_for(seen, policy=Policy())
+    assert with_hosts(plan, seen, {}) == plan
+
+
+def test_as_modules_return_it() -> None:
+    told = planned(sick(seconds=119)).to_dict()
+    assert told["actions"] == []
+    assert told["notes"][0].keys() == {"node", "node_uid", "event", "message"}
+    assert told["refused"] == [
+        {
+            "node": "w1",
+            "rung": "kubelet_restart",
+            "guard": "transient_tolerance",
+            "message": "the trouble has lasted 119 s; a soft repair waits for 120 s"
+            " (transient tolerance 120 s, soft rungs from 90 s)",
+        }
+    ]

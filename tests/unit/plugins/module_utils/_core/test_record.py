@@ -1,0 +1,86 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import judge
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Node, Phase, Snapshot
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.record import derive
+from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import NOW, UID, ago, incident, node, sick, snapshot
+
+
+def record(nodes: list[Node], incidents: tuple[Incident, ...] = (), **changes: object) -> dict[str, object]:
+    return derive(judge(snapshot(nodes, **changes), Policy()), incidents)
+
+
+def test_healthy() -> None:
+    assert record([node("a"), node("b")]) == {
+        "healthy": "True",
+        "repairAttempts": 0,
+        "openIncidents": 0,
+        "unhealthyNodes": [],
+    }
+
+
+def test_unhealthy() -> None:
+    told = record([sick("b", 100), sick("a", 300, "False"), node("c")])
+    assert told["healthy"] == "False"
+    assert told["failureReason"] == "NodeNotReady, NodeStatusUnknown"
+    assert told["unhealthySince"] == "2026-11-21T02:55:00Z"
+    assert told["unhealthyNodes"] == [
+        {"name": "a", "reason": "NodeNotReady", "since": "2026-11-21T02:55:00Z"},
+        {"name": "b", "reason": "NodeStatusUnknown", "since": "2026-11-21T02:58:20Z"},
+    ]
+
+
+def test_unhealthy_since_the_incident_began() -> None:
+    told = record([sick("w1", 10)], (incident("w1", since=600),))
+    assert told["unhealthySince"] == "2026-11-21T02:50:00Z"
+
+
+def test_closed_incidents_and_those_of_a_healthy_cluster_say_nothing_about_since() -> None:
+    closed = incident("w1", phase=Phase.RECOVERED, since=9999)
+    assert record([sick("w1", 60)], (closed,))["unhealthySince"] == "2026-11-21T02:59:00Z"
+    assert "unhealthySince" not in record([node("w1")], (incident("w1"),))
+
+
+def test_unknown() -> None:
+    told = derive(judge(Snapshot(NOW, UID, None, None, {"nodes": "HTTP 500"}), Policy()), [])
+    assert told["healthy"] == "Unknown"
+    assert told["failureReason"] == "could not read heartbeats, nodes"
+
+
+def test_attempts_of_open_incidents_and_the_last_repair_of_all() -> None:
+    old = incident("w1", Phase.RECOVERED, [900], outcome="Repaired")
+    new = incident("w2", Phase.UNHEALTHY, [800, 400], outcome="RepairFailed")
+    told = record([node("w1"), sick("w2")], (new, old))
+    assert (told["repairAttempts"], told["openIncidents"]) == (2, 1)
+    assert (told["lastRepairTime"], told["lastRepair"], told["lastOutcome"]) == (
+        "2026-11-21T02:53:20Z",
+        "kubelet_restart on w2",
+        "RepairFailed",
+    )
+
+
+def test_a_repair_that_runs_has_no_outcome_yet() -> None:
+    told = record([sick("w1")], (incident("w1", Phase.REPAIRING, [5]),))
+    assert told["lastOutcome"] == "InProgress"
+
+
+def test_the_record_does_not_change_with_the_moment() -> None:
+    # Else every run would write, and a healthy cluster must cost nothing.
+    nodes, memory = (sick("w1", 200), node("w2", conditions=())), (incident("w1", attempted=[300]),)
+    now = snapshot(nodes)
+    heartbeats = {name: replace(lease, renewed=ago(-40)) for name, lease in (now.heartbeats or {}).items()}
+    later = replace(now, observed_at=NOW + timedelta(seconds=45), heartbeats=heartbeats)
+    assert derive(judge(now, Policy()), memory) == derive(judge(later, Policy()), memory)
+
+
+def test_the_order_of_incidents_does_not_matter() -> None:
+    memory = [incident("w1", attempted=[300]), incident("w2", attempted=[300])]
+    assert record([sick("w1"), sick("w2")], tuple(memory)) == record([sick("w1"), sick("w2")], tuple(memory[::-1]))
