@@ -23,7 +23,7 @@ from lab import engine, host, image, kind, node_image, store
 from lab.engine import docker
 from lab.paths import cache_root
 from lab.progress import say, step
-from lab.shell import LabError, interruptible, run, together
+from lab.shell import LabError, interruptible, run
 
 READY_SECONDS = 240
 CHECK_SECONDS = 15
@@ -203,37 +203,26 @@ class Cluster:
         log = cache_root() / "logs" / f"cluster-{self.name}.log"
         log.unlink(missing_ok=True)
         shape = kind.SHAPES[self.shape]
-
-        def make_nodes() -> None:
+        with step(f"kind: {shape.control_planes} control plane(s), {shape.workers} workers"):
             run(
                 *(kit.kind, "create", "cluster", "--name", self.name, "--image", kit.node_image),
                 *("--config", self.folder / "kind.yaml", "--kubeconfig", self.kubeconfig),
                 env=self.env(),
                 log=log,
             )
-            for name in kit.load:
+        for name in kit.load:
+            with step(f"load {name} into the nodes"):
                 run(kit.kind, "load", "docker-image", "--name", self.name, name, env=self.env(), log=log)
-
-        with step(f"kind and Calico: {shape.control_planes} control plane(s), {shape.workers} workers"):
-            together({"nodes": (make_nodes, ()), "calico": (lambda: self._apply_calico(kit.calico, log), ())})
-        with step("wait until everything is ready"):
+        with step("Calico, and everything ready"):
+            # Calico's first container fails where kube-proxy has not made the API's address yet, and is then held back.
+            rollout = ("rollout", "status", "--namespace", "kube-system", "daemonset/kube-proxy")
+            self.kubectl(*rollout, f"--timeout={READY_SECONDS}s", log=log)
+            self.kubectl("apply", "--filename", kit.calico, log=log)
             problem = self._problem(READY_SECONDS)
             if problem:
                 raise LabError(f"cluster {self.name}: not ready after {READY_SECONDS} s: {problem} (log: {log})")
         nodes = json.loads(self.kubectl("get", "nodes", "--output", "json").stdout)["items"]
         self.inventory.write_text(yaml.safe_dump(kind.inventory(nodes), sort_keys=False), encoding="utf-8")
-
-    def _apply_calico(self, manifest: str, log: Path) -> None:
-        """Apply it as soon as the first API server answers, while kind is still at the other nodes."""
-        first = f"{self.name}-control-plane"
-        kubectl = ("kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf")
-        content = None if "://" in manifest else Path(manifest).read_bytes()
-        deadline = time.monotonic() + READY_SECONDS
-        while self.exec(first, *kubectl, "get", "--raw", "/readyz", check=False).returncode:
-            if time.monotonic() > deadline:
-                raise LabError(f"{first}: the API does not answer after {READY_SECONDS} s (log: {log})")
-            time.sleep(0.5)
-        self.exec(first, *kubectl, "apply", "--filename", "-" if content else manifest, stdin=content, log=log)
 
     def _problem(self, seconds: int = CHECK_SECONDS) -> str:
         """Why the cluster is not all ready within that time; empty when it is."""

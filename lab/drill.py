@@ -88,7 +88,7 @@ class Drill:
         inventory: Path | None = None,
         **variables: object,
     ) -> Run:
-        """Run a playbook of the collection as a user would, and wait for its end."""
+        """Run a playbook of the collection, or a file with a path, as a user would, and wait for its end."""
         begun = time.monotonic()
         with self.start(name, *arguments, kubeconfig=kubeconfig, inventory=inventory, **variables) as process:
             output = process.communicate(timeout=600)[0]
@@ -105,7 +105,12 @@ class Drill:
         """Start a playbook in a process group of its own, and come back at once."""
         environ = {**os.environ, **self.cluster.env(), "KUBECONFIG": str(kubeconfig or self.healer)}
         environ.update(ANSIBLE_NOCOLOR="1", ANSIBLE_FORCE_COLOR="0")
-        command = ["ansible-playbook", "-i", str(inventory or self.cluster.inventory), f"selfheal.kubernetes.{name}"]
+        command = [
+            "ansible-playbook",
+            "-i",
+            str(inventory or self.cluster.inventory),
+            name if "/" in name else f"selfheal.kubernetes.{name}",
+        ]
         return subprocess.Popen(
             [*command, "-e", json.dumps(variables), *arguments],
             env=environ,

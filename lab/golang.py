@@ -13,7 +13,9 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
+import time
 import venv
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -158,10 +160,17 @@ def build(wanted: Iterable[str]) -> dict[str, Path]:
 
 
 def drop_caches() -> None:
-    """Remove Go's module and build caches (gigabytes that only a rebuild would use), unless a build is under way."""
+    """Remove Go's module and build caches (gigabytes that only a rebuild would use), unless a build is under way.
+
+    The removal goes on after this returns; it takes a minute for what nobody waits for.
+    """
+    caches = cache_root() / "go"
     with store.locked("go-caches", wait=False) as held:
-        if held:
-            store.remove(cache_root() / "go")
+        if held and caches.exists():
+            trash = cache_root() / "tmp" / "go-caches"
+            trash.mkdir(parents=True, exist_ok=True)
+            os.replace(caches, trash / f"{time.time_ns()}")
+            subprocess.Popen(["rm", "-rf", trash], start_new_session=True, stdin=subprocess.DEVNULL)
 
 
 def build_source(name: str, folder: Path) -> Path:

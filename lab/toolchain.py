@@ -378,7 +378,9 @@ def _from_ansible_package(tools: Installers, target: Path, wanted: Mapping[str, 
     """Take the collections out of the ``ansible`` package, which holds many; only those we need are unpacked."""
     package = f"ansible=={versions()['python']['ansible']}"
     download = target / "download"
-    tools.pip("download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", download, package)
+    # It is only unpacked, so it need not fit the Python that fetches it.
+    options = ("--quiet", "--no-deps", "--only-binary", ":all:", "--ignore-requires-python")
+    tools.pip("download", *options, "--dest", download, package)
     roots = tuple(f"ansible_collections/{name.replace('.', '/')}/" for name in wanted)
     for wheel in download.glob("*.whl"):
         with zipfile.ZipFile(wheel) as archive:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 
 from lab.drill import Drill, kill, now
 
+ROLE = str(Path(__file__).with_name("kubelet_restart.yml"))
 # A heal takes less than this from the moment that its node is NotReady, see test_a_stopped_kubelet_is_healed.
 CONTROL_SECONDS = 60
 
@@ -223,3 +225,21 @@ def test_a_run_that_was_killed_is_taken_up_by_the_next(healthy: Drill) -> None:
     [incident] = healthy.incidents()
     assert (incident["status"]["phase"], incident["status"]["attempts"]) == ("Recovered", 2)
     assert any("a run ended in the middle" in m["message"] for m in incident["status"]["history"])
+
+
+def test_the_role_by_itself_is_idempotent_and_has_a_check_mode(healthy: Drill) -> None:
+    node = healthy.worker()
+    unchanged = healthy.playbook(ROLE, target=node)
+    assert (unchanged.code, unchanged.changed) == (0, 0), unchanged.output
+
+    healthy.stop_kubelet(node)
+    check = healthy.playbook(ROLE, "--check", target=node)
+    assert (check.code, check.changed) == (0, 1), check.output
+    assert f"would restart kubelet on {node}" in check.output
+    assert healthy.cluster.exec(node, "systemctl", "is-active", "kubelet", check=False).stdout.strip() == "inactive"
+
+    done = healthy.playbook(ROLE, target=node)
+    assert (done.code, done.changed) == (0, 1), done.output
+    assert healthy.cluster.exec(node, "systemctl", "is-active", "kubelet").stdout.strip() == "active"
+    again = healthy.playbook(ROLE, target=node)
+    assert (again.code, again.changed) == (0, 0), again.output

@@ -152,7 +152,7 @@ def _warm(proof: Proof) -> None:
         interrupted.code != 0 and demo.code == 0,
     )
     for claim, words in {
-        "demo: monitor-only finds the node and touches nothing": "ok    monitor-only found the node and touched nothing",
+        "demo: monitor-only finds the node, touches nothing": "ok    monitor-only found the node and touched nothing",
         "demo: the node ends healthy": "ok    the node is healthy again",
         "demo: the second run is changed=0": "ok    the second run changed nothing",
         "demo: the audit log shows no write to a node": "and to no node",

@@ -40,7 +40,7 @@ class Policy:
     attempt_window: int = 86400
     mass_failure_percent: int = 20
     recovery_timeout: int = 300
-    lease_duration: int = 240
+    lease_duration: int = 300
 
 
 SETTINGS: Mapping[str, Setting] = {
