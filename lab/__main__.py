@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (Stopped, KeyboardInterrupt):
         print("lab: interrupted; run the same command again to go on", file=sys.stderr)
         return 130
-    except LabError as error:
+    except (LabError, OSError) as error:
         print(f"lab: {error}", file=sys.stderr)
         return 2
     return 0
@@ -102,8 +102,13 @@ def _binary(options: argparse.Namespace) -> None:
 
 
 def _env(options: argparse.Namespace) -> None:
-    for name, value in Cluster(options.name).env().items():
-        print(f"export {name}={shlex.quote(value)}")
+    cluster = Cluster(options.name)
+    for name, value in cluster.env().items():
+        if name == "PATH":  # the shell's own PATH, which may differ from this program's
+            folders = [shlex.quote(str(folder)) for folder in cluster.tool_folders()]
+            print(f'export PATH={":".join(folders)}:"$PATH"')
+        else:
+            print(f"export {name}={shlex.quote(value)}")
 
 
 def _clean(_options: argparse.Namespace) -> None:
@@ -116,6 +121,7 @@ def _clean(_options: argparse.Namespace) -> None:
             with step("remove our images"):
                 image.remove_ours("")
         engine.stop()
+        host.restore_inotify_limit()
         with step(f"remove our part of {cache_root()}"):
             for folder in OUR_FOLDERS:
                 store.remove(cache_root() / folder)

@@ -166,10 +166,13 @@ class Cluster:
 
     def env(self) -> dict[str, str]:
         """Variables for programs that are to use this cluster, to be merged into os.environ."""
-        folders = dict.fromkeys(str(self._tool(name).parent) for name in ("kubectl", "kind"))
-        path = os.pathsep.join([*folders, os.environ.get("PATH", os.defpath)])
+        path = os.pathsep.join([*map(str, self.tool_folders()), os.environ.get("PATH", os.defpath)])
         network = {"KIND_EXPERIMENTAL_DOCKER_NETWORK": kind.NETWORK}
         return {"KUBECONFIG": str(self.kubeconfig), "PATH": path, **network, **engine.environment()}
+
+    def tool_folders(self) -> list[Path]:
+        """The folders that hold kubectl and kind, for PATH."""
+        return [self._tool(name).parent for name in ("kubectl", "kind")]
 
     def _config(self) -> str:
         config = kind.cluster_config(
@@ -197,6 +200,7 @@ class Cluster:
 
     def _create(self, kit: image.Kit, config: str) -> None:
         _ensure_network()
+        host.raise_inotify_limit()
         (self.folder / "kind.yaml").write_text(config, encoding="utf-8")
         policy = yaml.safe_dump(kind.audit_policy(), sort_keys=False)
         (self.folder / "audit-policy.yaml").write_text(policy, encoding="utf-8")
@@ -204,12 +208,15 @@ class Cluster:
         log.unlink(missing_ok=True)
         shape = kind.SHAPES[self.shape]
         with step(f"kind: {shape.control_planes} control plane(s), {shape.workers} workers"):
-            run(
+            made = run(
                 *(kit.kind, "create", "cluster", "--name", self.name, "--image", kit.node_image),
                 *("--config", self.folder / "kind.yaml", "--kubeconfig", self.kubeconfig),
                 env=self.env(),
                 log=log,
+                check=False,
             )
+            if made.returncode:
+                raise LabError(f"cluster {self.name}: {kind.failure(log.read_text(errors='replace'))} (log: {log})")
         for name in kit.load:
             with step(f"load {name} into the nodes"):
                 run(kit.kind, "load", "docker-image", "--name", self.name, name, env=self.env(), log=log)

@@ -17,6 +17,8 @@ from lab.shell import LabError, run
 
 MINIMUM_FREE_GIB = 15
 SYS_RESOURCE_BIT = 24
+INOTIFY_INSTANCES = 1024
+_INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 
 
 def os_release(text: str | None = None) -> dict[str, str]:
@@ -45,7 +47,10 @@ def check() -> None:
             f"this machine is {platform.system()} on {platform.machine()}; the lab needs Linux on x86_64 or aarch64"
         )
     root = cache_root()
-    root.mkdir(parents=True, exist_ok=True)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LabError(f"{root}: the cache cannot be made: {error.strerror} (XDG_CACHE_HOME moves it)") from None
     free = shutil.disk_usage(root).free / 2**30
     if free < MINIMUM_FREE_GIB:
         raise LabError(f"{root}: {free:.1f} GiB free, the lab needs {MINIMUM_FREE_GIB} GiB (XDG_CACHE_HOME moves it)")
@@ -71,6 +76,25 @@ def lacks_sys_resource(status: str | None = None) -> bool:
         if line.startswith("CapBnd:"):
             return not int(line.split()[1], 16) >> SYS_RESOURCE_BIT & 1
     return False
+
+
+def raise_inotify_limit() -> None:
+    """A node needs some 15 inotify instances, and many systems allow all of root's processes only 128 of them."""
+    now = int(_INOTIFY.read_text(encoding="utf-8"))
+    if now < INOTIFY_INSTANCES:
+        before = cache_root() / "inotify-before"
+        if not before.exists():
+            before.write_text(f"{now}\n", encoding="utf-8")
+        run(*as_root(), "tee", _INOTIFY, stdin=f"{INOTIFY_INSTANCES}\n")
+
+
+def restore_inotify_limit() -> None:
+    """Put back what raise_inotify_limit() changed, if nobody has changed it since."""
+    before = cache_root() / "inotify-before"
+    if before.exists():
+        if int(_INOTIFY.read_text(encoding="utf-8")) == INOTIFY_INSTANCES:
+            run(*as_root(), "tee", _INOTIFY, stdin=before.read_bytes())
+        before.unlink()
 
 
 def systemd_runs() -> bool:

@@ -141,6 +141,12 @@ def audit_policy() -> dict[str, Any]:
     }
 
 
+def failure(log: str) -> str:
+    """The line of kind's output that says what went wrong; a trace and kubeadm's talk follow it."""
+    errors = [line for line in log.splitlines() if line.startswith("ERROR: ")]
+    return errors[0].removeprefix("ERROR: ") if errors else "kind create cluster failed"
+
+
 def inventory(nodes: list[dict[str, Any]]) -> dict[str, Any]:
     """The Ansible inventory of a cluster.
 

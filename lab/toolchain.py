@@ -243,8 +243,8 @@ def pip_settings(listing: str) -> dict[str, str]:
     options = ("index-url", "extra-index-url", "find-links", "cert", "client-cert", "proxy", "trusted-host")
     found: dict[str, str] = {}
     for line in listing.splitlines():
-        name, _, value = line.partition("=")
-        section, _, option = name.rpartition(".")
+        name, _sign, value = line.partition("=")
+        section, _dot, option = name.rpartition(".")
         if option in options and (section == ":env:" or option not in found):
             found[option] = str(ast.literal_eval(value))
     return found

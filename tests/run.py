@@ -30,7 +30,7 @@ from lab.shell import LabError
 
 OUTPUT = CHECKOUT / "build" / "test"
 GROUPS = ("lint", "sanity", "unit", "api", "e2e")
-# Seconds after which a part has failed. The cluster's is for a first run that has to build the node image.
+# Seconds after which a part has failed. The long one is for building the node image and for tests on a cluster.
 LIMIT = 1200.0
 LONG_LIMIT = 2700.0
 # What a user gets. Something new in the tarball is either meant for users, and belongs here, or in build_ignore.
@@ -165,14 +165,18 @@ def package(lane: str, log: Path) -> None:
 # --- parts that are pytest
 
 
-def pytest(name: str, lane: str, folder: str, *options: str, limit: float = LIMIT) -> Part:
-    """A part made of tests; that it found none is a failure."""
+def pytest(name: str, lane: str, folder: str, *options: str, keep: bool = False, limit: float = LIMIT) -> Part:
+    """A part made of tests; that it found none is a failure.
+
+    :param keep: leave the cluster of the end-to-end tests to the part that comes after.
+    """
 
     def run(log: Path) -> Outcome:
         report = log.with_suffix(".xml")
         report.unlink(missing_ok=True)
         argv = ["pytest", "--color=no", "-p", "no:cacheprovider", f"--junitxml={report}", *options, folder]
-        done = shell.run(*argv, cwd=CHECKOUT, env=toolchain.environment(lane), log=log, check=False, timeout=limit)
+        environ = {**toolchain.environment(lane), **({"SELFHEAL_KEEP": "1"} if keep else {})}
+        done = shell.run(*argv, cwd=CHECKOUT, env=environ, log=log, check=False, timeout=limit)
         return read_report(name, done.returncode, report, log)
 
     return Part(name, run)
@@ -209,9 +213,11 @@ def plan(groups: Sequence[str], lanes: Sequence[str]) -> list[list[Part]]:
     if "api" in groups:
         chain.append(pytest(f"api {newest}", newest, "tests/api"))
     if "e2e" in groups:
-        clusters.append(command("cluster", newest, sys.executable, "-m", "lab", "up", limit=LONG_LIMIT))
-        clusters.append(pytest(f"e2e {newest}", newest, "tests/e2e", limit=LONG_LIMIT))
-        clusters += [pytest(f"e2e smoke {lane}", lane, "tests/e2e", "-m", "smoke") for lane in lanes[:-1]]
+        clusters.append(command("node image", newest, sys.executable, "-m", "lab", "image", limit=LONG_LIMIT))
+        clusters.append(pytest(f"e2e {newest}", newest, "tests/e2e", keep=len(lanes) > 1, limit=LONG_LIMIT))
+        for lane in lanes[:-1]:
+            keep = lane != lanes[-2]
+            clusters.append(pytest(f"e2e smoke {lane}", lane, "tests/e2e", "-m", "smoke", keep=keep, limit=LONG_LIMIT))
     return [chain, clusters]
 
 

@@ -31,7 +31,9 @@ def test_match(hosts: dict[str, list[str]], host: str) -> None:
 @pytest.mark.parametrize(
     ("hosts", "words"),
     [
-        pytest.param({}, "no inventory host matches it (looked for w1, 10.0.0.11, fd00::11 among 0 hosts", id="no hosts"),
+        pytest.param(
+            {}, "no inventory host matches it (looked for w1, 10.0.0.11, fd00::11 among 0 hosts", id="no hosts"
+        ),
         pytest.param({"w2": ["10.0.0.12"]}, "among 1 hosts", id="another one"),
         pytest.param({"w10": [], "w": ["w11"]}, "among 2 hosts", id="names that only begin alike"),
         pytest.param({"W1": []}, "no inventory host", id="case matters"),
