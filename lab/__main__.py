@@ -114,6 +114,8 @@ def _env(options: argparse.Namespace) -> None:
 def _clean(_options: argparse.Namespace) -> None:
     with interruptible():
         clusters = every_cluster()
+        if engine.made_here():
+            engine.ensure()  # so that an engine that was killed can put away what it left
         if engine.answers():
             for cluster in clusters:
                 cluster.down()

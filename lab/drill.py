@@ -198,7 +198,7 @@ class Drill:
         for line in self.cluster.audit_log().splitlines():
             event = json.loads(line)
             received = datetime.fromisoformat(event["requestReceivedTimestamp"])
-            whose = event["user"]["username"] == user and event["stage"] == "ResponseComplete"
+            whose = event["user"].get("username") == user and event["stage"] == "ResponseComplete"
             if whose and event["verb"] in WRITES and received >= since:
                 target = event.get("objectRef") or {}
                 found.append((event["verb"], target.get("resource", "?"), target.get("name", "")))
@@ -210,7 +210,7 @@ class Drill:
         return sum(
             1
             for e in events
-            if e["user"]["username"] == user
+            if e["user"].get("username") == user
             and e["verb"] not in WRITES
             and datetime.fromisoformat(e["requestReceivedTimestamp"]) >= since
         )

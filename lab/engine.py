@@ -17,6 +17,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from lab.progress import step
 from lab.shell import LabError, run, tail
 
 SOCKET = "/var/run/docker.sock"
+RUN_FOLDER = Path("/var/run/docker")
 RUNTIME = "selfheal"
 START_SECONDS = 60
 STOP_SECONDS = 60
@@ -75,6 +77,11 @@ def our_pid() -> int | None:
     return pid if str(_config()) in words else None
 
 
+def made_here() -> bool:
+    """Whether an engine of our own was ever started, running or not."""
+    return _config().exists()
+
+
 def environment() -> dict[str, str]:
     """Variables with which the CLI, kind and Ansible reach the engine; empty where that needs none."""
     return {"DOCKER_HOST": f"unix://{SOCKET}"} if our_pid() else {}
@@ -83,13 +90,17 @@ def environment() -> dict[str, str]:
 def stop() -> None:
     """End our own engine, if it runs, and take away its data, its bridge and its packet filter rules."""
     with store.locked("engine"):
+        if not _home().exists():
+            return
         pid = our_pid()
         if pid:
             with step(f"stop our engine (process {pid})"):
-                _stop(pid)
+                docker("network", "prune", "--force", check=False)
+                _stop(pid, our_pid)
+        if not answers():  # else somebody else's engine has come up after ours, and these are its own by now
             _remove_traces()
-        if _home().exists():
-            run(*host.as_root(), "rm", "-rf", _home())
+        _unmount(_home())
+        run(*host.as_root(), "rm", "-rf", _home())
 
 
 def configuration(shim: Path | None) -> dict[str, Any]:
@@ -109,6 +120,16 @@ def configuration(shim: Path | None) -> dict[str, Any]:
     if shim:
         settings |= {"runtimes": {RUNTIME: {"path": str(shim)}}, "default-runtime": RUNTIME}
     return settings
+
+
+def mounts_below(folder: Path, mountinfo: str) -> list[str]:
+    """Mount points at and below a folder, the inner ones first.
+
+    :param mountinfo: the text of /proc/self/mountinfo.
+    """
+    points = [line.split()[4].encode().decode("unicode_escape") for line in mountinfo.splitlines()]
+    found = {point for point in points if Path(point).is_relative_to(folder)}
+    return sorted(found, key=len, reverse=True)
 
 
 def without_docker_rules(saved: str) -> str:
@@ -157,6 +178,7 @@ def _start() -> None:
         policy = run(*host.as_root(), "iptables", "-S", "FORWARD", check=False, env={"PATH": PATH_WITH_SBIN}).stdout
         (_home() / "forward-policy").write_text(policy.split("\n")[0], encoding="utf-8")
         run(*host.as_root(), "rm", "-f", _pidfile())  # our_pid() has just said that it is stale
+        _end_orphan()
         with _log().open("wb") as log:
             process = subprocess.Popen(
                 [*host.as_root(), "env", f"PATH={PATH_WITH_SBIN}", "dockerd", "--config-file", str(_config())],
@@ -186,17 +208,41 @@ def _check_runtime() -> None:
         )
 
 
-def _stop(pid: int) -> None:
+def _end_orphan() -> None:
+    """End the containerd of a dockerd that was killed: it holds what the next dockerd's own containerd needs."""
+    pid = _orphan_pid()
+    if pid:
+        _stop(pid, _orphan_pid)
+
+
+def _orphan_pid() -> int | None:
+    try:
+        pid = int((RUN_FOLDER / "containerd" / "containerd.pid").read_text(encoding="utf-8"))
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except (OSError, ValueError):
+        return None
+    return pid if str(RUN_FOLDER / "containerd" / "containerd.toml") in words else None
+
+
+def _stop(pid: int, still: Callable[[], int | None]) -> None:
     run(*host.as_root(), "kill", f"-{signal.SIGTERM}", str(pid))
     deadline = time.monotonic() + STOP_SECONDS
-    while our_pid() == pid:
+    while still() == pid:
         if time.monotonic() > deadline:
             run(*host.as_root(), "kill", f"-{signal.SIGKILL}", str(pid), check=False)
         time.sleep(0.2)
 
 
+def _unmount(folder: Path) -> None:
+    # dockerd mounts its data folder on itself, and one that was killed leaves that and its network namespaces behind.
+    for point in mounts_below(folder.resolve(), Path("/proc/self/mountinfo").read_text(encoding="utf-8")):
+        run(*host.as_root(), "umount", "--lazy", point, check=False)
+
+
 def _remove_traces() -> None:
     root, env = host.as_root(), {"PATH": PATH_WITH_SBIN}
+    _unmount(RUN_FOLDER)
+    run(*root, "rm", "-rf", RUN_FOLDER, SOCKET)
     run(*root, "ip", "link", "delete", "docker0", check=False, env=env)
     for tool in ("iptables", "ip6tables"):
         saved = run(*root, f"{tool}-save", check=False, env=env).stdout

@@ -96,14 +96,8 @@ def publish(made: Path, final: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or tree if it is there (Go's module cache has read-only folders)."""
-
-    def make_writable(function: Callable[[str], object], name: str, _error: object) -> None:
-        os.chmod(os.path.dirname(name), 0o700)
-        if os.path.lexists(name):
-            function(name)
-
+    """Remove a file or tree, if it is there."""
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, onerror=make_writable)
+        shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

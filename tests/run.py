@@ -110,7 +110,7 @@ def lint(lane: str) -> list[Part]:
         command("ruff", lane, "ruff", "check", "."),
         command("ruff format", lane, "ruff", "format", "--check", "."),
         command("yamllint", lane, "yamllint", "--strict", "."),
-        command("reuse", lane, "reuse", "lint"),
+        command("reuse", lane, "reuse", "lint", "--lines"),
         command("changelog", lane, "antsibull-changelog", "lint"),
         command("mypy", lane, "mypy"),
         command("ansible-lint", lane, "ansible-lint", "--nocolor"),

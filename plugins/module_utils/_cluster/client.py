@@ -105,7 +105,9 @@ class Client:
         token = ""
         while True:
             answer = self.get(path, {"limit": PAGE_SIZE, **(query or {}), **({"continue": token} if token else {})})
-            yield from answer.body.get("items") or ()
+            if "items" not in answer.body:
+                raise Unreachable(f"GET {path}: the answer is not a list of objects")
+            yield from answer.body["items"] or ()
             token = (answer.body.get("metadata") or {}).get("continue") or ""
             if not token:
                 return

@@ -51,13 +51,14 @@ def observe(client: Client, expected_uid: str | None = None) -> Snapshot:
 
 
 def _identity(client: Client, unread: dict[str, str]) -> tuple[str | None, datetime | None]:
-    answer = _part("identity", unread, lambda: client.get("/api/v1/namespaces/kube-system"))
-    if answer is None:
-        return None, None
-    uid = (answer.body.get("metadata") or {}).get("uid")
-    if not uid:
+    def read() -> tuple[str | None, datetime]:
+        answer = client.get("/api/v1/namespaces/kube-system")
+        return (answer.body.get("metadata") or {}).get("uid"), answer.date
+
+    uid, date = _part("identity", unread, read) or (None, None)
+    if date is not None and not uid:
         unread["identity"] = "namespace kube-system has no UID"
-    return uid, answer.date
+    return uid or None, date
 
 
 def _nodes(client: Client) -> tuple[Node, ...]:

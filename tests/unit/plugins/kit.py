@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import judge
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
@@ -23,7 +23,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model im
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan import Plan, make_plan
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 
-NOW = datetime(2026, 11, 21, 3, 0, 0, tzinfo=timezone.utc)
+NOW = datetime(2026, 11, 21, 3, 0, 0, tzinfo=UTC)
 UID = "0b9b5a4e-6e4f-4b55-b0b3-1a3b8a3c9d10"
 HEALING = Policy(monitor_only=False)
 
@@ -78,7 +78,7 @@ def incident(
     since: float = 600,
     **changes: object,
 ) -> Incident:
-    """An incident of the node that ``node(name)`` makes; ``attempted`` are ages of attempts in seconds, oldest first."""
+    """An incident of the node that ``node(name)`` makes; ``attempted`` are ages in seconds, oldest first."""
     attempts = tuple(ago(seconds) for seconds in attempted)
     made = Incident(
         name=f"{name}-1",

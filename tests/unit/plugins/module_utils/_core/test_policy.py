@@ -92,7 +92,7 @@ def test_unknown_settings_are_named_with_the_known_ones() -> None:
 
 
 def test_every_mistake_is_told_at_once() -> None:
-    wrong = {name: "x" for name in SETTINGS} | {"monitor_only": "x", "unheard_of": 1}
+    wrong = dict.fromkeys(SETTINGS, "x") | {"monitor_only": "x", "unheard_of": 1}
     with pytest.raises(PolicyError) as caught:
         parse_policy(wrong | {"cooldown": 60})
     mistakes = str(caught.value).split("; ")

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import (
@@ -17,7 +17,7 @@ from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import NOW, 
 from hypothesis import given
 from hypothesis import strategies as st
 
-ANY_TIME = st.datetimes(timezones=st.just(timezone.utc))
+ANY_TIME = st.datetimes(timezones=st.just(UTC))
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ ANY_TIME = st.datetimes(timezones=st.just(timezone.utc))
 def test_readable(text: str, meant: datetime) -> None:
     parsed = parse_time(text)
     assert parsed == meant
-    assert parsed is not None and parsed.tzinfo is timezone.utc
+    assert parsed is not None and parsed.tzinfo is UTC
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_unreadable_counts_as_absent(text: str | None) -> None:
 @given(st.text() | st.none() | st.integers() | st.binary())
 def test_nothing_breaks_it(text: str | None) -> None:
     parsed = parse_time(text)
-    assert parsed is None or parsed.tzinfo is timezone.utc
+    assert parsed is None or parsed.tzinfo is UTC
 
 
 @given(ANY_TIME)
