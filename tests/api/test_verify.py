@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import LeaseLost
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.healer import Healer, view
 from ansible_collections.selfheal.kubernetes.tests.api.conftest import HEALING, MakeHealer
-from ansible_collections.selfheal.kubernetes.tests.api.control_plane import HEALER_LEASE, ControlPlane
+from ansible_collections.selfheal.kubernetes.tests.api.control_plane import HEALER_LEASE, ControlPlane, micro
 
 NODES = ("w1", "w2", "w3", "w4", "w5")
 
@@ -154,7 +154,13 @@ def test_a_healer_that_loses_its_lease_while_it_waits_stops(cluster: ControlPlan
 
 
 def test_the_wait_keeps_the_lease(cluster: ControlPlane, acted: Healer, world: World) -> None:
-    before = cluster.get(HEALER_LEASE)["metadata"]["resourceVersion"]
+    ages: list[str] = []
+
+    def nearly_lost(_: int) -> None:
+        ages.append(cluster.get(HEALER_LEASE)["spec"]["renewTime"])
+        cluster.must("PATCH", HEALER_LEASE, {"spec": {"renewTime": micro(HEALING.lease_duration - 20)}})
+
+    world.happens = nearly_lost
     acted.verify("w1", cluster.uid_of("w1"), 10)
-    assert cluster.get(HEALER_LEASE)["metadata"]["resourceVersion"] != before
-    assert len(world.sleeps) >= 3
+    assert len(ages) >= 3
+    assert min(ages) > micro(HEALING.lease_duration / 2)  # renewed before each look, however old it was

@@ -1,0 +1,359 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The commands that people type, run as they type them, against a real API server."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster import lease
+from ansible_collections.selfheal.kubernetes.tests.api.conftest import Play, Played
+from ansible_collections.selfheal.kubernetes.tests.api.control_plane import (
+    HEALER_LEASE,
+    INCIDENTS,
+    RECORDS,
+    STRANGER_TOKEN,
+    ControlPlane,
+)
+
+NODES = ("w1", "w2", "w3", "w4", "w5")
+LOCALHOST = "localhost ansible_connection=local\n"
+# Nobody listens there, so a repair that should not have begun fails at once and touches nothing.
+HOSTS = LOCALHOST + "".join(f"{name} ansible_host=127.0.0.1 ansible_port=1\n" for name in NODES)
+
+
+@pytest.fixture
+def sick(cluster: ControlPlane) -> ControlPlane:
+    """Five nodes of which w1 has been silent for ten minutes."""
+    cluster.add_nodes(*NODES)
+    cluster.make_sick("w1")
+    return cluster
+
+
+@pytest.fixture
+def as_healer(cluster: ControlPlane, healer_token: str) -> dict[str, Any]:
+    """Variables of a run that may look only, with the healer's token."""
+    return {
+        "selfheal_host": cluster.url,
+        "selfheal_api_key": healer_token,
+        "selfheal_ca_cert": str(cluster.ca_cert),
+        "selfheal_cluster_uid": cluster.uid,
+    }
+
+
+def said(played: Played) -> str:
+    """What a run printed, with the line breaks inside its messages taken out."""
+    return " ".join(played.output.split())
+
+
+def one_clear_line(played: Played, words: str) -> None:
+    """The run failed as Ansible fails, and said so in one line with these words and without a traceback."""
+    assert played.code in (2, 4), played.output
+    assert "Traceback" not in played.output and "MODULE FAILURE" not in played.output, played.output
+    messages = re.findall(r'"msg": "((?:[^"\\\\]|\\\\.)*)"', played.output.replace("\n", " "))
+    fitting = [message for message in messages if re.search(words, message)]
+    assert fitting or re.search(words, said(played)), played.output
+    assert all(r"\n" not in message for message in fitting), fitting
+
+
+def untouched(cluster: ControlPlane, mark: int) -> None:
+    """Nobody has changed anything since the mark."""
+    assert [a for a in cluster.audited(mark) if a.mutates] == []
+
+
+# --- looking
+
+
+def test_health_of_a_healthy_cluster(cluster: ControlPlane, play: Play, as_healer: dict[str, Any]) -> None:
+    cluster.add_nodes("w1", "w2")
+    mark = cluster.audit_mark()
+    played = play("health", as_healer)
+    assert played.code == 0, played.output
+    assert f"cluster {cluster.uid} is HEALTHY, 2 nodes seen" in said(played)
+    untouched(cluster, mark)
+    assert cluster.audited(mark), "the audit log has seen the run"
+
+
+def test_health_of_a_sick_cluster(sick: ControlPlane, play: Play, as_healer: dict[str, Any]) -> None:
+    played = play("health", as_healer)
+    one_clear_line(played, "is UNHEALTHY, 5 nodes seen .* w1 .*unhealthy")
+
+
+@pytest.mark.parametrize("check_mode", [False, True], ids=["monitor-only", "check mode"])
+def test_heal_changes_nothing(sick: ControlPlane, play: Play, as_healer: dict[str, Any], check_mode: bool) -> None:
+    """Monitor-only is the default; in check mode the plan is the one of a real run."""
+    mark = sick.audit_mark()
+    variables = as_healer | ({"selfheal_monitor_only": False} if check_mode else {})
+    played = play("heal", variables, *(["--check"] if check_mode else []), inventory=HOSTS)
+    assert played.code == 0, played.output
+    assert ("DO kubelet_restart on w1 (host w1)" in said(played)) is check_mode
+    assert ("guard monitor_only: monitor-only is on" in said(played)) is not check_mode
+    assert "changed=0" in played.output and "failed=0" in played.output
+    seen = sick.audited(mark)
+    assert {a.verb for a in seen if a.user.endswith("selfheal-healer")} == {"get", "list"}
+    untouched(sick, mark)
+
+
+def test_heal_of_a_healthy_cluster_with_a_true_record_writes_nothing(
+    cluster: ControlPlane, play: Play, as_healer: dict[str, Any]
+) -> None:
+    cluster.add_nodes(*NODES)
+    variables = as_healer | {"selfheal_monitor_only": False}
+    assert play("heal", variables, inventory=HOSTS).code == 0
+    assert cluster.get(f"{RECORDS}/cluster")["status"]["healthy"] == "True"
+    mark = cluster.audit_mark()
+    played = play("heal", variables, inventory=HOSTS)
+    assert played.code == 0 and "nothing to do" in said(played)
+    untouched(cluster, mark)
+
+
+# --- healing
+
+
+class Kubelet:
+    """A kubelet that is down until somebody restarts it, and then reports like a real one.
+
+    The programs that the role calls on the host are files in a folder; the restart leaves a mark, and from then on
+    the node is Ready and its Lease moves.
+    """
+
+    def __init__(self, cluster: ControlPlane, node: str, folder: Path) -> None:
+        self.folder, self.restarted = folder, folder / "restarted"
+        self._cluster, self._node = cluster, node
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._live, daemon=True)
+        folder.mkdir()
+        self._program(
+            "systemctl",
+            f"""case "$*" in
+  *restart*) touch '{self.restarted}' ;;
+  *is-active*) test -e '{self.restarted}' ;;
+  *"show kubelet.service -p LoadState"*)
+    echo LoadState=loaded; echo UnitFileState=enabled
+    test -e '{self.restarted}' && echo ActiveState=active || echo ActiveState=inactive ;;
+  *show*UnitFileState*) echo enabled ;;
+  *show*MainPID*) echo 4711 ;;
+esac""",
+        )
+        self._program("curl", f"test -e '{self.restarted}'")
+        self._program("journalctl", "echo kubelet: nothing to say")
+
+    def _program(self, name: str, text: str) -> None:
+        path = self.folder / name
+        path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+        path.chmod(0o755)
+
+    def _live(self) -> None:
+        ready = False
+        while not self._end.wait(0.5):
+            if self.restarted.exists():
+                if not ready:
+                    self._cluster.condition(self._node, "True", 0)
+                    ready = True
+                self._cluster.renew([self._node])
+
+    def __enter__(self) -> Kubelet:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join(10)
+
+
+@pytest.fixture
+def kubelet(sick: ControlPlane, tmp_path: Path) -> Iterator[Kubelet]:
+    with Kubelet(sick, "w1", tmp_path / "host") as made:
+        yield made
+
+
+def on_host(kubelet: Kubelet) -> dict[str, str]:
+    import os
+
+    return {"PATH": f"{kubelet.folder}{os.pathsep}{os.environ['PATH']}"}
+
+
+LOCAL_HOSTS = LOCALHOST + "machine-1 selfheal_node=w1 ansible_connection=local\n"
+
+
+def test_heal_repairs_and_proves_it(
+    sick: ControlPlane, play: Play, as_healer: dict[str, Any], kubelet: Kubelet
+) -> None:
+    variables = as_healer | {"selfheal_monitor_only": False, "selfheal_holder": "run-of-the-test"}
+    played = play("heal", variables, inventory=LOCAL_HOSTS, environment=on_host(kubelet))
+    assert played.code == 0, played.output
+    assert kubelet.restarted.exists()
+    assert "REPAIRED kubelet_restart on w1: proven healthy" in said(played)
+    status = sick.incidents()["w1-1"]["status"]
+    assert [m["phase"] for m in status["history"]] == ["Suspected", "Unhealthy", "Repairing", "Verifying", "Recovered"]
+    assert {m["by"] for m in status["history"]} == {"run-of-the-test"}
+    assert (status["outcome"], status["attempts"]) == ("Repaired", 1)
+    record = sick.get(f"{RECORDS}/cluster")["status"]
+    assert (record["healthy"], record["lastOutcome"]) == ("True", "Repaired")
+    assert not sick.get(HEALER_LEASE)["spec"].get("holderIdentity")
+
+
+def test_a_host_that_cannot_be_reached_is_a_failed_attempt(
+    sick: ControlPlane, play: Play, as_healer: dict[str, Any]
+) -> None:
+    played = play("heal", as_healer | {"selfheal_monitor_only": False}, inventory=HOSTS)
+    one_clear_line(played, "w1 cannot be reached")
+    status = sick.incidents()["w1-1"]["status"]
+    assert (status["phase"], status["outcome"], status["attempts"]) == ("Unhealthy", "RepairFailed", 1)
+    assert "cannot be reached" in status["history"][-1]["message"]
+    assert sick.get(f"{RECORDS}/cluster")["status"]["healthy"] == "False"
+    assert not sick.get(HEALER_LEASE)["spec"].get("holderIdentity")
+
+
+def test_a_second_run_at_the_same_time_is_told_who_is_at_work(
+    sick: ControlPlane, play: Play, as_healer: dict[str, Any], healer_token: str
+) -> None:
+    lease.acquire(sick.client(healer_token), "awx-job-4711", 240)
+    mark = sick.audit_mark()
+    played = play("heal", as_healer | {"selfheal_monitor_only": False}, inventory=HOSTS)
+    one_clear_line(played, "busy: awx-job-4711 heals this cluster now")
+    untouched(sick, mark)
+
+
+# --- what is wrong with the input: one line, a code that is not 0, and nothing changed
+
+Change = Callable[[ControlPlane], dict[str, Any]]
+
+
+def _revoked(cluster: ControlPlane) -> dict[str, Any]:
+    """A token that was good until its account was deleted."""
+    accounts = "/api/v1/namespaces/self-healing/serviceaccounts"
+    cluster.must("POST", accounts, {"metadata": {"name": "leaver"}})
+    token = cluster.token_of("leaver")
+    cluster.must("DELETE", f"{accounts}/leaver")
+    return {"selfheal_api_key": token}
+
+
+HEAL = {"selfheal_monitor_only": False}
+# What is changed about a good run -> the words that must be in its one line.
+BAD_INPUT: dict[str, tuple[Change, str]] = {
+    "another cluster": (
+        lambda c: HEAL | {"selfheal_cluster_uid": "0000"},
+        "wrong cluster at https://127.0.0.1:.* its kube-system UID is .*, expected 0000",
+    ),
+    "a name that is none": (
+        lambda c: HEAL | {"selfheal_nodes": ["Bad_Name;rm"]},
+        "node name 'Bad_Name;rm' is not valid: expected an RFC 1123 subdomain",
+    ),
+    "a node that is not there": (lambda c: HEAL | {"selfheal_nodes": ["w9", "w1"]}, "no such node in this cluster: w9"),
+    "a sick node without a host": (lambda c: HEAL | {"only_localhost": True}, "node w1: no inventory host matches it"),
+    "healing on, and no cluster named": (
+        lambda c: HEAL | {"selfheal_cluster_uid": ""},
+        "healing is on, but which cluster is meant is not said: this one is .*, set selfheal_cluster_uid",
+    ),
+    "a policy with two mistakes": (
+        lambda c: HEAL | {"selfheal_policy": {"cooldown": -1, "max_atempts": 3}},
+        "policy.cooldown: expected an integer from 0 to 86400 .*policy.max_atempts: unknown setting",
+    ),
+    "a mode that is none": (
+        lambda c: {"selfheal_monitor_only": "perhaps"},
+        "policy.monitor_only: expected true or false, got 'perhaps'",
+    ),
+    "a token that was revoked": (lambda c: HEAL | _revoked(c), "could not read identity: .*HTTP 401"),
+    "a token without rights": (
+        lambda c: HEAL | {"selfheal_api_key": STRANGER_TOKEN},
+        "could not read identity: .*HTTP 403 .*stranger",
+    ),
+    "a token, and no host": (lambda c: HEAL | {"selfheal_host": ""}, "host and api_key belong together"),
+    "a certificate that is not there": (
+        lambda c: HEAL | {"selfheal_ca_cert": "/nowhere/ca.crt"},
+        "ca_cert: /nowhere/ca.crt is not a readable file",
+    ),
+    "no certificate to trust": (
+        lambda c: HEAL | {"selfheal_ca_cert": ""},
+        "could not read identity: .*CERTIFICATE_VERIFY",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_INPUT)
+def test_bad_input_of_heal(sick: ControlPlane, play: Play, as_healer: dict[str, Any], name: str) -> None:
+    change, words = BAD_INPUT[name]
+    variables = as_healer | change(sick)
+    inventory = LOCALHOST if variables.pop("only_localhost", False) else HOSTS
+    mark = sick.audit_mark()
+    played = play("heal", variables, inventory=inventory)
+    one_clear_line(played, words)
+    untouched(sick, mark)
+    assert sick.get(INCIDENTS)["items"] == []
+
+
+@pytest.mark.parametrize("playbook", ["health", "heal"])
+def test_no_kubeconfig(play: Play, playbook: str) -> None:
+    one_clear_line(play(playbook, {}), "no kubeconfig: ~/.kube/config does not exist; set kubeconfig ")
+
+
+@pytest.mark.parametrize("playbook", ["health", "heal"])
+def test_an_api_server_that_cannot_be_reached_is_unknown(
+    cluster: ControlPlane, play: Play, as_healer: dict[str, Any], playbook: str
+) -> None:
+    """Never healthy, and never an empty success."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"https://127.0.0.1:{taken.getsockname()[1]}"
+        variables = as_healer | {"selfheal_host": url, "selfheal_monitor_only": False}
+        # The deadline of a request is no variable of the playbooks, so that this one waits for it.
+        played = play(playbook, variables, inventory=HOSTS)
+    one_clear_line(played, "could not read identity: .*refused" if playbook == "heal" else "is UNKNOWN, 0 nodes seen")
+    assert "is HEALTHY" not in said(played)
+
+
+def test_a_kubeconfig_as_people_have_it(
+    sick: ControlPlane, play: Play, kubeconfig_of: Callable[..., Path], observer_token: str
+) -> None:
+    path = kubeconfig_of(sick, observer_token)
+    played = play("health", {}, environment={"KUBECONFIG": str(path)})
+    one_clear_line(played, "w1 .*unhealthy")
+    broken = path.read_text(encoding="utf-8")[:-40]
+    path.write_text(broken, encoding="utf-8")
+    one_clear_line(play("health", {"selfheal_kubeconfig": str(path)}), f"kubeconfig {path} cannot be used")
+
+
+# --- from nothing to a prepared cluster
+
+
+def test_bootstrap(bare: ControlPlane, play: Play, kubeconfig_of: Callable[..., Path], tmp_path: Path) -> None:
+    """A cluster that nobody has prepared: it can be looked at, not healed; then it is prepared, once."""
+    bare.add_nodes(*NODES)
+    bare.make_sick("w1")
+    admin = {"selfheal_kubeconfig": str(kubeconfig_of(bare)), "selfheal_cluster_uid": bare.uid}
+    mark = bare.audit_mark()
+    looked = play("heal", admin, inventory=HOSTS)
+    assert looked.code == 0 and "guard monitor_only" in said(looked), looked.output
+    one_clear_line(
+        play("heal", admin | {"selfheal_monitor_only": False}, inventory=HOSTS),
+        "does not know the kind Incident: run the playbook selfheal.kubernetes.bootstrap first",
+    )
+    one_clear_line(play("bootstrap", admin | {"selfheal_cluster_uid": "0000"}), "wrong cluster .* expected 0000")
+    checked = play("bootstrap", admin, "--check")
+    assert "Traceback" not in checked.output
+    untouched(bare, mark)
+
+    dest = tmp_path / "healer.kubeconfig"
+    first = play("bootstrap", admin | {"selfheal_healer_kubeconfig": str(dest)})
+    assert first.code == 0, first.output
+    assert f"set selfheal_cluster_uid={bare.uid}" in said(first)
+    again = play("bootstrap", admin)
+    assert again.code == 0 and "changed=0" in again.output, again.output
+    assert dest.stat().st_mode & 0o777 == 0o600
+    assert json.loads(dest.read_text(encoding="utf-8"))["users"][0]["name"] == "selfheal-healer"
+
+    mark = bare.audit_mark()
+    healer = admin | {"selfheal_kubeconfig": str(dest), "selfheal_monitor_only": False}
+    one_clear_line(play("heal", healer, inventory=HOSTS), "w1 cannot be reached")
+    assert bare.incidents()["w1-1"]["status"]["attempts"] == 1
+    assert {a.user for a in bare.audited(mark) if a.mutates} == {"system:serviceaccount:self-healing:selfheal-healer"}
