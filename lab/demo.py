@@ -43,7 +43,7 @@ def _demo() -> int:
     _expect("prepare the cluster (playbook bootstrap)", drill.bootstrap(), 0)
     sick = drill.worker()
     # A demo that was interrupted has left the fault behind.
-    drill.start_kubelet(sick)
+    drill.mend(sick)
     drill.wait_ready(sick, "True")
     first_incident = len(drill.incidents())
 

@@ -26,7 +26,8 @@ from lab.shell import LabError
 HEALER_USER = "system:serviceaccount:self-healing:selfheal-healer"
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 # The lab's clusters notice a silent kubelet within 20 s, so the drills need not wait for the defaults.
-SHORT = {"transient_tolerance": 10, "soft_rung_after": 10, "recovery_timeout": 120}
+SHORT = {"transient_tolerance": 5, "soft_rung_after": 5, "recovery_timeout": 120}
+DROP_IN = "/etc/systemd/system/kubelet.service.d/99-drill.conf"
 _RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 
 
@@ -140,9 +141,16 @@ class Drill:
             raise LabError(f"the fault did not take: kubelet on {node} is {state}")
         return now()
 
-    def start_kubelet(self, node: str) -> None:
-        """Take the fault away."""
-        self.cluster.exec(node, "systemctl", "enable", "--now", "kubelet")
+    def break_unit(self, node: str) -> None:
+        """Make every start of kubelet fail, by a drop-in under /etc that neither a restart nor a reboot takes away."""
+        write = f"mkdir -p {DROP_IN.rpartition('/')[0]} && cat > {DROP_IN} && systemctl daemon-reload"
+        self.cluster.exec(node, "sh", "-c", write, stdin="[Service]\nExecStart=\nExecStart=/bin/false\n")
+        self.stop_kubelet(node)
+
+    def mend(self, node: str) -> None:
+        """Take away every fault that this class knows."""
+        undo = f"pkill -CONT -x kubelet; rm -f {DROP_IN}; systemctl daemon-reload; systemctl enable --now kubelet"
+        self.cluster.exec(node, "sh", "-c", undo)
 
     def ready(self, node: str) -> str:
         """The status of a node's Ready condition, as kubectl sees it."""
@@ -160,6 +168,17 @@ class Drill:
                 raise LabError(f"Ready of {node} is {status} after {seconds:.0f} s, expected {' or '.join(wanted)}")
             time.sleep(0.5)
         return now()
+
+    def make_sick(self, node: str) -> datetime:
+        """Stop kubelet, and wait until a healer with short times may act on it; when the fault was done."""
+        fault = self.stop_kubelet(node)
+        self.wait_until_due(node)
+        return fault
+
+    def wait_until_due(self, node: str) -> None:
+        """Wait until the node has been NotReady for longer than the short tolerance."""
+        self.wait_ready(node, "False", "Unknown")
+        time.sleep(SHORT["transient_tolerance"] + 1)
 
     def incidents(self) -> list[dict]:
         """Every incident, oldest first."""

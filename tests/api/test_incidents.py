@@ -379,6 +379,16 @@ def test_the_record_tells_of_the_last_repair(sick: ControlPlane, healer: MakeHea
 # --- what is not there, or not readable
 
 
+def test_a_certificate_that_is_not_trusted_is_not_tried_again(cluster: ControlPlane, healer_token: str) -> None:
+    slept: list[float] = []
+    # Python's own authorities do not know the API server, and no time will change that.
+    settings = replace(cluster.settings(healer_token), ca_cert=None)
+    with pytest.raises(Unreachable, match="CERTIFICATE_VERIFY_FAILED"):
+        Client(settings, slept.append).get("/version")
+    assert slept == []
+    assert Client(replace(settings, validate_certs=False)).get("/version").body["gitVersion"]
+
+
 def test_without_the_kinds_a_run_that_only_looks_goes_on(bare: ControlPlane) -> None:
     assert view(bare.client(), Policy(), bare.uid).incidents == ()
 

@@ -41,10 +41,7 @@ def healthy(drill: Drill) -> Drill:
 
 def _mend(drill: Drill) -> None:
     for node in drill.cluster.nodes():
-        drill.cluster.exec(node.name, "sh", "-c", "pkill -CONT -x kubelet; true")
-        drill.cluster.exec(node.name, "rm", "-rf", "/etc/systemd/system/kubelet.service.d/99-drill.conf")
-        drill.cluster.exec(node.name, "systemctl", "daemon-reload")
-        drill.start_kubelet(node.name)
+        drill.mend(node.name)
     for node in drill.cluster.nodes():
         drill.wait_ready(node.name, "True")
     # Each test tells a story of its own, so what the last one left in the healer's memory is cleared.

@@ -170,7 +170,7 @@ def _warm(proof: Proof) -> None:
         e2e,
         "stopped_kubelet_is_healed",
     )
-    proof.tests("control run: without the healer the node does not come back", e2e, "without_the_healer")
+    proof.tests("control run: without the healer the node does not come back", e2e, "without_a_repair")
     proof.tests("monitor-only and check mode change nothing (audit log)", e2e, "looking_changes_nothing")
     for claim, pattern in BAD_INPUT.items():
         proof.tests(f"bad input: {claim}", api, pattern)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -173,6 +174,9 @@ class Client:
                 redirect=False,
             )
         except urllib3.exceptions.HTTPError as exc:
+            # A certificate that is not trusted now will not be so in a second.
+            if exc.args and isinstance(exc.args[0], ssl.SSLCertVerificationError):
+                raise Unreachable(f"{self.server}: {_one_line(exc)}") from None
             raise _BrokenConnection(_one_line(exc)) from None
         except (OSError, ValueError) as exc:
             raise _BrokenConnection(_one_line(exc)) from None

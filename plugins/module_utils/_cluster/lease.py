@@ -20,6 +20,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
     NotBootstrapped,
     NotFound,
     StoreError,
+    Unreachable,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import (
     format_micro_time,
@@ -136,6 +137,11 @@ def _write(client: Client, current: Answer | None, holder: str, token: int, dura
             if old.get("leaseTransitions") == token and old.get("acquireTime"):
                 spec["acquireTime"] = old["acquireTime"]
             client.replace(_PATH, {**current.body, "spec": spec})
+    except Unreachable:
+        # The reply may have been lost after the write was done; a lease that says what we wrote is ours.
+        stored = _read(client)
+        if stored is None or stored.body.get("spec") != spec:
+            raise
     except Conflict:
         raise LeaseBusy("busy: another healer wrote the cluster's lease at the same moment") from None
     except NotFound:
