@@ -91,7 +91,7 @@ def configuration(image: Image, digests: list[str]) -> dict[str, Any]:
         "created": EPOCH,
         "config": config,
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}" for digest in digests]},
-        "history": [{"created": EPOCH, "created_by": "lab"} for _ in digests],
+        "history": [{"created": EPOCH, "created_by": "lab"} for _digest in digests],
     }
 
 

@@ -162,7 +162,7 @@ class Cluster:
         for node in self.nodes():
             if node.role == "control-plane":
                 events += [(json.loads(line)["stageTimestamp"], line) for line in _audit_lines(node.name)]
-        return "".join(f"{line}\n" for _, line in sorted(events))
+        return "".join(f"{line}\n" for _stamp, line in sorted(events))
 
     def env(self) -> dict[str, str]:
         """Variables for programs that are to use this cluster, to be merged into os.environ."""

@@ -19,6 +19,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from lab.cluster import Cluster
 from lab.shell import LabError
@@ -64,21 +65,21 @@ class Drill:
             "bootstrap", kubeconfig=self.cluster.kubeconfig, selfheal_healer_kubeconfig=str(self.healer)
         )
 
-    def health(self, **variables: object) -> Run:
+    def health(self, **variables: Any) -> Run:
         """Run the playbook health as the healer."""
         return self.playbook("health", **variables)
 
-    def heal(self, *arguments: str, **variables: object) -> Run:
+    def heal(self, *arguments: str, **variables: Any) -> Run:
         """Run the playbook heal as the healer, with healing on and short times."""
         return self.playbook("heal", *arguments, **self.healing(variables))
 
-    def healing(self, variables: dict[str, object]) -> dict[str, object]:
+    def healing(self, variables: dict[str, Any]) -> dict[str, Any]:
         """The variables that switch healing on, under the given ones."""
         return {
             "selfheal_monitor_only": False,
             "selfheal_cluster_uid": self.uid(),
             **variables,
-            "selfheal_policy": {**SHORT, **variables.get("selfheal_policy", {})},  # type: ignore[dict-item]
+            "selfheal_policy": {**SHORT, **variables.get("selfheal_policy", {})},
         }
 
     def playbook(
@@ -87,7 +88,7 @@ class Drill:
         *arguments: str,
         kubeconfig: Path | None = None,
         inventory: Path | None = None,
-        **variables: object,
+        **variables: Any,
     ) -> Run:
         """Run a playbook of the collection, or a file with a path, as a user would, and wait for its end."""
         begun = time.monotonic()
@@ -101,7 +102,7 @@ class Drill:
         *arguments: str,
         kubeconfig: Path | None = None,
         inventory: Path | None = None,
-        **variables: object,
+        **variables: Any,
     ) -> subprocess.Popen[str]:
         """Start a playbook in a process group of its own, and come back at once."""
         environ = {**os.environ, **self.cluster.env(), "KUBECONFIG": str(kubeconfig or self.healer)}
@@ -180,14 +181,17 @@ class Drill:
         self.wait_ready(node, "False", "Unknown")
         time.sleep(SHORT["transient_tolerance"] + 1)
 
-    def incidents(self) -> list[dict]:
+    def incidents(self) -> list[dict[str, Any]]:
         """Every incident, oldest first."""
         items = json.loads(self.cluster.kubectl("get", "incidents", "-o", "json").stdout)["items"]
         return sorted(items, key=lambda item: item["metadata"]["creationTimestamp"])
 
-    def record(self) -> dict:
+    def record(self) -> dict[str, Any]:
         """The ClusterRecord."""
-        return json.loads(self.cluster.kubectl("get", "clusterrecord", "cluster", "-o", "json").stdout)
+        record: dict[str, Any] = json.loads(
+            self.cluster.kubectl("get", "clusterrecord", "cluster", "-o", "json").stdout
+        )
+        return record
 
     def resource_versions(self) -> dict[str, str]:
         """What a run of the healer could write, and every node's spec: name to a version that a write changes.

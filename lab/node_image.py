@@ -90,7 +90,7 @@ def image_names(kubeadm: Path, calico_manifest: Path) -> dict[str, str]:
     asked += [line.split("image:")[1].strip() for line in manifest if line.strip().startswith("image:")]
     names = {}
     for reference in asked:
-        path, _, tag = reference.rpartition(":")
+        path, _colon, tag = reference.rpartition(":")
         last = path.rpartition("/")[2]
         names["calico/node" if path.endswith("calico/node") else last] = reference
         want = version.get(last)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
+from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -19,6 +20,6 @@ def cache_root() -> Path:
     return Path(base) / "selfheal"
 
 
-def versions() -> dict[str, dict]:
+def versions() -> dict[str, dict[str, Any]]:
     """The content of lab/versions.toml."""
     return tomllib.loads((CHECKOUT / "lab" / "versions.toml").read_text(encoding="utf-8"))

@@ -58,18 +58,18 @@ def side_by_side(jobs: dict[str, tuple[Callable[[], object], tuple[str, ...]]], 
     :raises Exception: the first failure; jobs that have not started by then are not started.
     """
     results: dict[str, object] = {}
-    running: dict[str, Future] = {}
+    running: dict[str, Future[object]] = {}
     waiting = dict(jobs)
     changed = threading.Condition()
 
-    def note(_future: Future) -> None:
+    def note(_future: Future[object]) -> None:
         with changed:
             changed.notify()
 
     with ThreadPoolExecutor(max_workers=workers) as pool:
         while waiting or running:
-            for name in [n for n, (_, needs) in waiting.items() if all(need in results for need in needs)]:
-                function, _ = waiting.pop(name)
+            for name in [n for n, (_function, needs) in waiting.items() if all(need in results for need in needs)]:
+                function, _needs = waiting.pop(name)
                 running[name] = pool.submit(function)
                 running[name].add_done_callback(note)
             if not running:

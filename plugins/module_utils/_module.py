@@ -112,7 +112,7 @@ def health_result(snapshot: Snapshot, judgement: Judgement) -> dict[str, t.Any]:
 def run(module: AnsibleModule, body: Callable[[], dict[str, t.Any]]) -> t.NoReturn:
     """Run a module's body and end the module with its result, or with one clear line."""
     try:
-        result = body()
+        module.exit_json(**body())
     except (ClusterError, PolicyError, HostError, InvalidName, MachineError) as exc:
         module.fail_json(msg=str(exc), error_class=type(exc).__name__)
-    module.exit_json(**result)
+    raise AssertionError("a module has ended before it gets here")

@@ -70,8 +70,8 @@ options:
           - recover
           - exhaust
           - leave
-      message:
-        description: Why. The message of the fresh plan is what is written.
+      text:
+        description: Why. The text of the fresh plan is what is written.
         type: str
   node:
     description:
@@ -85,7 +85,7 @@ options:
     description:
       - The rung that begins. Required for O(event=begin).
     type: str
-  message:
+  text:
     description:
       - What is to be told in the incident's story. Required for O(event=acted) and O(event=fail).
     type: str
@@ -167,20 +167,20 @@ def main() -> t.NoReturn:
                         "required": True,
                         "choices": ["open", "confirm", "fail", "recover", "exhaust", "leave"],
                     },
-                    "message": {"type": "str"},
+                    "text": {"type": "str"},
                 },
             },
             "node": {"type": "str"},
             "node_uid": {"type": "str"},
             "rung": {"type": "str"},
-            "message": {"type": "str"},
+            "text": {"type": "str"},
             "timeout": {"type": "int"},
         },
         required_if=[
             ("event", "note", ("notes",)),
             ("event", "begin", ("node", "node_uid", "rung")),
-            ("event", "acted", ("node", "node_uid", "message")),
-            ("event", "fail", ("node", "node_uid", "message")),
+            ("event", "acted", ("node", "node_uid", "text")),
+            ("event", "fail", ("node", "node_uid", "text")),
             ("event", "verify", ("node", "node_uid")),
         ],
         supports_check_mode=False,
@@ -199,9 +199,9 @@ def main() -> t.NoReturn:
         if params["event"] == "begin":
             outcome = healer.begin(params["node"], params["node_uid"], params["rung"])
         elif params["event"] == "acted":
-            outcome = healer.acted(params["node"], params["node_uid"], params["message"])
+            outcome = healer.acted(params["node"], params["node_uid"], params["text"])
         elif params["event"] == "fail":
-            outcome = healer.fail(params["node"], params["node_uid"], params["message"])
+            outcome = healer.fail(params["node"], params["node_uid"], params["text"])
         else:
             outcome = healer.verify(params["node"], params["node_uid"], params["timeout"] or policy.recovery_timeout)
         result: dict[str, t.Any] = {

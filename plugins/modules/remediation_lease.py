@@ -107,7 +107,7 @@ def main() -> t.NoReturn:
             **connection_spec(cluster_uid_required=True),
             "state": {"type": "str", "choices": ["held", "released"], "default": "held"},
             "holder": {"type": "str"},
-            "token": {"type": "int"},
+            "token": {"type": "int", "no_log": False},
         },
         required_if=[("state", "released", ("holder", "token"))],
         supports_check_mode=True,

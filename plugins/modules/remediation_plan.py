@@ -128,7 +128,9 @@ refused:
       type: str
       sample: the trouble has lasted 40 s; a soft repair waits for 120 s (transient tolerance 120 s, soft rungs from 90 s)
 notes:
-  description: What has to be written down before anything is done, for the option O(selfheal.kubernetes.incident#module:notes). Empty if the policy forbids writes.
+  description:
+    - What has to be written down before anything is done, for the option O(selfheal.kubernetes.incident#module:notes).
+    - Empty if the policy forbids writes.
   returned: success
   type: list
   elements: dict
@@ -136,7 +138,7 @@ notes:
     - node: worker-1
       node_uid: 5f3c1f0a-8f0e-4d56-bb0c-6f1a3b0c2d11
       event: open
-      message: NodeStatusUnknown, Kubelet stopped posting node status.
+      text: NodeStatusUnknown, Kubelet stopped posting node status.
 writes_needed:
   description: Whether a run has anything to write or to do.
   returned: success

@@ -144,7 +144,7 @@ def incident_from_api(item: dict[str, Any]) -> Incident:
         since = parse_time(status["since"])
         attempted = [parse_time(at) for at in status.get("attemptedAt") or ()]
         moments = [(parse_time(m["at"]), m) for m in status.get("history") or ()]
-        if since is None or None in attempted or any(at is None for at, _ in moments):
+        if since is None or None in attempted or None in [at for at, _moment in moments]:
             raise ValueError("a timestamp cannot be read")
         return Incident(
             name=str(name),

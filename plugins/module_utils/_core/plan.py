@@ -44,7 +44,7 @@ class Note:
 
     def to_dict(self) -> dict[str, str]:
         """The note as modules return it."""
-        return {"node": self.node, "node_uid": self.node_uid, "event": self.event, "message": self.message}
+        return {"node": self.node, "node_uid": self.node_uid, "event": self.event, "text": self.message}
 
 
 OPEN = "open"
