@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster import lease
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.healer import Healer
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
-from ansible_collections.selfheal.kubernetes.tests.api.control_plane import ADMIN_TOKEN, ControlPlane
+from ansible_collections.selfheal.kubernetes.tests.api.control_plane import ControlPlane
 
 from lab import golang
 from lab.paths import CHECKOUT
@@ -141,70 +142,60 @@ class Played:
     code: int
     output: str
 
-    @property
-    def failures(self) -> list[str]:
-        """The lines that tell what went wrong."""
-        return [line for line in self.output.splitlines() if line.startswith(("fatal:", "[ERROR]", "ERROR"))]
-
 
 Play = Callable[..., Played]
 
 
+def play_in(
+    home: Path,
+    playbook: str,
+    variables: Mapping[str, Any],
+    *options: str,
+    inventory: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> Played:
+    """Run a playbook of the collection as a user would, in a home of its own."""
+    hosts, extra = home / "hosts.ini", home / "vars.json"
+    hosts.write_text(inventory or "localhost ansible_connection=local\n", encoding="utf-8")
+    extra.write_text(json.dumps(dict(variables)), encoding="utf-8")
+    program = shutil.which("ansible-playbook")
+    assert program, "run the tests through lab.toolchain"
+    done = subprocess.run(
+        [program, f"selfheal.kubernetes.{playbook}", "-i", hosts, "-e", f"@{extra}", *options],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        cwd=home,
+        env={
+            **os.environ,
+            "HOME": str(home),
+            "ANSIBLE_HOME": str(home / "ansible"),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_RETRY_FILES_ENABLED": "0",
+            **(environment or {}),
+        },
+    )
+    return Played(done.returncode, done.stdout + done.stderr)
+
+
 @pytest.fixture
 def play(tmp_path: Path) -> Play:
-    """Runs a playbook of the collection as a user would, in a home of its own."""
-
-    def run(
-        playbook: str,
-        variables: Mapping[str, Any],
-        *options: str,
-        inventory: str = "",
-        environment: Mapping[str, str] | None = None,
-    ) -> Played:
-        hosts, extra = tmp_path / "hosts.ini", tmp_path / "vars.json"
-        hosts.write_text(inventory or "localhost ansible_connection=local\n", encoding="utf-8")
-        extra.write_text(json.dumps(dict(variables)), encoding="utf-8")
-        program = shutil.which("ansible-playbook")
-        assert program, "run the tests through lab.toolchain"
-        done = subprocess.run(
-            [program, f"selfheal.kubernetes.{playbook}", "-i", hosts, "-e", f"@{extra}", *options],
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            cwd=tmp_path,
-            env={
-                **os.environ,
-                "HOME": str(tmp_path),
-                "ANSIBLE_HOME": str(tmp_path / "ansible"),
-                "ANSIBLE_NOCOLOR": "1",
-                "ANSIBLE_RETRY_FILES_ENABLED": "0",
-                **(environment or {}),
-            },
-        )
-        return Played(done.returncode, done.stdout + done.stderr)
-
-    return run
+    """Runs a playbook of the collection in the test's own folder."""
+    return partial(play_in, tmp_path)
 
 
-@pytest.fixture
-def kubeconfig_of(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a kubeconfig file for a cluster and a token."""
-
-    def write(cluster: ControlPlane, token: str = ADMIN_TOKEN, url: str | None = None) -> Path:
-        path = tmp_path / "kubeconfig.json"
-        content = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [
-                {"name": "c", "cluster": {"server": url or cluster.url, "certificate-authority": str(cluster.ca_cert)}}
-            ],
-            "users": [{"name": "u", "user": {"token": token}}],
-            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-            "current-context": "c",
-        }
-        path.write_text(json.dumps(content), encoding="utf-8")
-        return path
-
-    return write
+def write_kubeconfig(folder: Path, cluster: ControlPlane, token: str) -> Path:
+    """A kubeconfig file for a cluster and a token."""
+    path = folder / "kubeconfig.json"
+    content = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": {"server": cluster.url, "certificate-authority": str(cluster.ca_cert)}}],
+        "users": [{"name": "u", "user": {"token": token}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "c",
+    }
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path

@@ -31,6 +31,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 ADMIN_TOKEN = "admin-of-the-tests"
 STRANGER_TOKEN = "known-but-without-any-right"
 START_SECONDS = 120
+LEASE_SECONDS = 300
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 INCIDENTS = "/apis/selfheal.kubernetes/v1alpha1/incidents"
 RECORDS = "/apis/selfheal.kubernetes/v1alpha1/clusterrecords"
@@ -39,7 +40,7 @@ AUDIT_POLICY = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [{"l
 
 
 def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
+    sockets = [socket.socket() for _number in range(count)]
     try:
         for one in sockets:
             one.bind(("127.0.0.1", 0))
@@ -265,12 +266,12 @@ class ControlPlane:
             assert status in (200, 404), answer
 
     def add_nodes(self, *names: str, labels: Mapping[str, str] | None = None) -> None:
-        """Healthy nodes with fresh Leases."""
+        """Healthy nodes with fresh Leases, which last long enough for a test on a slow machine."""
         for name in names:
             metadata = {"name": name, "labels": dict(labels or {})}
             self.must("POST", "/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", "metadata": metadata})
             self.condition(name, "True", 3600)
-            spec = {"holderIdentity": name, "leaseDurationSeconds": 40, "renewTime": micro(0)}
+            spec = {"holderIdentity": name, "leaseDurationSeconds": LEASE_SECONDS, "renewTime": micro(0)}
             self.must(
                 "POST",
                 LEASES,
@@ -298,7 +299,7 @@ class ControlPlane:
     def make_sick(self, name: str, seconds: float = 600) -> None:
         """A node that fell silent so many seconds ago, as the controller-manager would tell it."""
         self.condition(name, "Unknown", seconds)
-        self.renew([name], seconds + 40)
+        self.renew([name], seconds + LEASE_SECONDS)
 
     def make_well(self, name: str) -> None:
         """A node that is Ready and renews its Lease."""

@@ -27,7 +27,12 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Phase
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.tests.api.conftest import HEALING, MakeHealer
-from ansible_collections.selfheal.kubernetes.tests.api.control_plane import INCIDENTS, RECORDS, ControlPlane
+from ansible_collections.selfheal.kubernetes.tests.api.control_plane import (
+    INCIDENTS,
+    LEASE_SECONDS,
+    RECORDS,
+    ControlPlane,
+)
 
 RECORD = f"{RECORDS}/cluster"
 
@@ -175,7 +180,7 @@ def test_begin_refuses_when_more_nodes_have_fallen_since(sick: ControlPlane, hea
 def test_begin_counts_nodes_that_seem_ready_but_are_silent(sick: ControlPlane, healer: MakeHealer) -> None:
     one = healer()
     noted(one, sick)
-    sick.renew(["w2"], 300)
+    sick.renew(["w2"], LEASE_SECONDS + 5)
     assert "mass_failure" in one.begin("w1", sick.uid_of("w1"), "kubelet_restart").message
 
 
@@ -370,7 +375,7 @@ def test_the_record_tells_of_the_last_repair(sick: ControlPlane, healer: MakeHea
     one.begin("w1", uid, "kubelet_restart")
     assert one.write_record()[1]["lastOutcome"] == "InProgress"
     one.fail("w1", uid, "no")
-    _, told = one.write_record()
+    _changed, told = one.write_record()
     assert (told["lastOutcome"], told["repairAttempts"]) == ("RepairFailed", 1)
     assert told["lastRepair"] == "kubelet_restart on w1"
     assert "RepairFailed" in sick.kubectl("get", "clusterrecord").stdout
@@ -379,6 +384,7 @@ def test_the_record_tells_of_the_last_repair(sick: ControlPlane, healer: MakeHea
 # --- what is not there, or not readable
 
 
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 def test_a_certificate_that_is_not_trusted_is_not_tried_again(cluster: ControlPlane, healer_token: str) -> None:
     slept: list[float] = []
     # Python's own authorities do not know the API server, and no time will change that.

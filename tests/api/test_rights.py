@@ -37,9 +37,9 @@ def test_the_healer_can_do_a_whole_repair(cluster: ControlPlane, module: RunModu
     assert module("cluster_record", **run)["record"]["healthy"] == "False"
     begun = module("incident", event="begin", rung="kubelet_restart", **target, **run)
     assert (begun["proceed"], begun["phase"]) == (True, "Repairing")
-    acted = module("incident", event="acted", message="restarted", **target, **run)
+    acted = module("incident", event="acted", text="restarted", **target, **run)
     assert acted["phase"] == "Verifying"
-    failed = module("incident", event="fail", message="it did not help", **target, **run)
+    failed = module("incident", event="fail", text="it did not help", **target, **run)
     assert failed["phase"] == "Unhealthy"
     cluster.make_well("w1")
     again = module("remediation_plan", **who)

@@ -13,7 +13,12 @@ import pytest
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import LeaseLost
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.healer import Healer, view
 from ansible_collections.selfheal.kubernetes.tests.api.conftest import HEALING, MakeHealer
-from ansible_collections.selfheal.kubernetes.tests.api.control_plane import HEALER_LEASE, ControlPlane, micro
+from ansible_collections.selfheal.kubernetes.tests.api.control_plane import (
+    HEALER_LEASE,
+    LEASE_SECONDS,
+    ControlPlane,
+    micro,
+)
 
 NODES = ("w1", "w2", "w3", "w4", "w5")
 
@@ -89,7 +94,7 @@ def test_an_expired_lease_is_no_proof(cluster: ControlPlane, acted: Healer, worl
     cluster.condition("w1", "True", 1)
 
     def late(count: int) -> None:
-        cluster.renew(["w1"], 300 - count)
+        cluster.renew(["w1"], 2 * LEASE_SECONDS - count)
 
     world.happens = late
     outcome = acted.verify("w1", cluster.uid_of("w1"), 20)
@@ -156,7 +161,7 @@ def test_a_healer_that_loses_its_lease_while_it_waits_stops(cluster: ControlPlan
 def test_the_wait_keeps_the_lease(cluster: ControlPlane, acted: Healer, world: World) -> None:
     ages: list[str] = []
 
-    def nearly_lost(_: int) -> None:
+    def nearly_lost(_look: int) -> None:
         ages.append(cluster.get(HEALER_LEASE)["spec"]["renewTime"])
         cluster.must("PATCH", HEALER_LEASE, {"spec": {"renewTime": micro(HEALING.lease_duration - 20)}})
 

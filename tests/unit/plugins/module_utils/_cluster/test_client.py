@@ -263,7 +263,7 @@ def test_a_clear_no_is_not_asked_again(
     server.answers(Reply(status, {"kind": "Status", "message": "no\nway"}, {"Retry-After": "1"}))
     with pytest.raises(error) as caught:
         send(client, method)
-    assert type(caught.value) is error
+    assert caught.type is error
     assert str(caught.value) == f"{method} /x: HTTP {status} no way"
     assert (len(server.seen), clock.slept) == (1, [])
 

@@ -62,8 +62,8 @@ def test_every_pair(phase: Phase, event: Event) -> None:
 
 
 def test_the_table_covers_every_phase() -> None:
-    assert {phase for phase, _ in LEGAL} | {"Recovered", "Gone"} == {phase.value for phase in Phase}
-    assert {event for _, event in LEGAL} == {event.value for event in Event}
+    assert {phase for phase, _event in LEGAL} | {"Recovered", "Gone"} == {phase.value for phase in Phase}
+    assert {event for _phase, event in LEGAL} == {event.value for event in Event}
 
 
 def test_what_is_not_open_is_the_end() -> None:

@@ -34,7 +34,7 @@ def test_ready_without_a_heartbeat_is_unknown(lease: Heartbeat | None, reason: s
 
 
 def test_every_reason_is_given_by_some_lease() -> None:
-    assert {reason for _, reason in LEASES.values() if reason} == set(node_heartbeat.CHECK.reasons)
+    assert {reason for _lease, reason in LEASES.values() if reason} == set(node_heartbeat.CHECK.reasons)
 
 
 def test_since_is_the_moment_at_which_the_lease_ran_out() -> None:

@@ -54,7 +54,7 @@ def test_each_reading_has_its_reason(one: Node, reason: str, verdict: Verdict) -
 
 
 def test_every_reason_is_given_by_some_reading() -> None:
-    given = {reason for _, reason, _ in READINGS.values()}
+    given = {reason for _verdict, reason, _message in READINGS.values()}
     assert given == set(node_ready.CHECK.reasons)
 
 

@@ -92,7 +92,7 @@ def test_notes_and_actions(one: Node, memory: Incident | None, noted: list[str],
 
 def test_every_phase_is_planned_for_sick_and_for_back() -> None:
     for well in (True, False):
-        phases = {m.phase for one, m, _, _ in NOTES.values() if m is not None and (one == node()) is well}
+        phases = {m.phase for one, m, *_rest in NOTES.values() if m is not None and (one == node()) is well}
         assert phases >= {phase for phase in Phase if phase.is_open}
 
 
@@ -237,7 +237,7 @@ def test_no_host_is_needed_for_what_is_refused() -> None:
 def test_as_modules_return_it() -> None:
     told = planned(sick(seconds=119)).to_dict()
     assert told["actions"] == []
-    assert told["notes"][0].keys() == {"node", "node_uid", "event", "message"}
+    assert told["notes"][0].keys() == {"node", "node_uid", "event", "text"}
     assert told["refused"] == [
         {
             "node": "w1",
