@@ -22,7 +22,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster import lease
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.healer import Healer
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
-from ansible_collections.selfheal.kubernetes.tests.api.control_plane import ControlPlane
+from ansible_collections.selfheal.kubernetes.tests.api.control_plane import ADMIN_TOKEN, ControlPlane
 
 from lab import golang
 from lab.paths import CHECKOUT
@@ -94,6 +94,12 @@ def observer_token(prepared: ControlPlane) -> str:
     return prepared.token_of("selfheal-observer")
 
 
+@pytest.fixture(scope="session")
+def admin_token() -> str:
+    """A token that may do anything."""
+    return ADMIN_TOKEN
+
+
 HEALING = Policy(monitor_only=False)
 MakeHealer = Callable[..., Healer]
 
@@ -120,7 +126,7 @@ def module(cluster: ControlPlane, healer_token: str) -> RunModule:
     def call(name: str, *, account: str | None = None, check_mode: bool = False, **options: Any) -> dict[str, Any]:
         arguments: dict[str, Any] = {
             "host": cluster.url,
-            "api_key": account or healer_token,
+            "api_key": healer_token if account is None else account,
             "ca_cert": str(cluster.ca_cert),
             **options,
             "_ansible_check_mode": check_mode,

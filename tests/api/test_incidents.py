@@ -26,6 +26,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.heale
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import MachineError
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Phase
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
+from ansible_collections.selfheal.kubernetes.tests.api.broken_links import LosesReplies, LosesRequests
 from ansible_collections.selfheal.kubernetes.tests.api.conftest import HEALING, MakeHealer
 from ansible_collections.selfheal.kubernetes.tests.api.control_plane import (
     INCIDENTS,
@@ -286,23 +287,6 @@ def test_an_incident_that_somebody_mangled_stops_everything(sick: ControlPlane, 
         one.begin("w1", sick.uid_of("w1"), "kubelet_restart")
 
 
-class LosesReplies(Client):
-    """A client whose connection breaks after the server has done what it was asked, at the writes that are named."""
-
-    def __init__(self, *arguments: Any, lose: tuple[str, str]) -> None:
-        super().__init__(*arguments)
-        self._lose = lose
-        self.lost = 0
-
-    def _send(self, method: str, path: str, *rest: Any) -> Any:
-        answer = super()._send(method, path, *rest)
-        if self._lose == (method, path) and self.lost == 0:
-            self.lost += 1
-            assert answer[0] < 300, answer
-            raise client_module._BrokenConnection("the reply was lost")
-        return answer
-
-
 @pytest.mark.parametrize(
     "lose", [("POST", INCIDENTS), ("PUT", f"{INCIDENTS}/w1-1")], ids=["when it is opened", "when it is confirmed"]
 )
@@ -328,16 +312,6 @@ def test_a_lost_reply_to_begin_uses_one_attempt(sick: ControlPlane, healer: Make
     assert outcome.proceed and client.lost == 1
     assert status(sick)["attempts"] == 1
     assert phases(sick) == ["Suspected", "Unhealthy", "Repairing"]
-
-
-class LosesRequests(LosesReplies):
-    """A client whose connection breaks before the server has heard anything."""
-
-    def _send(self, method: str, path: str, *rest: Any) -> Any:
-        if self._lose == (method, path):
-            self.lost += 1
-            raise client_module._BrokenConnection("the request was lost")
-        return super()._send(method, path, *rest)
 
 
 def test_a_lost_request_is_an_error_and_nothing_is_written(

@@ -17,7 +17,9 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
     LeaseLost,
     NotBootstrapped,
     StoreError,
+    Unreachable,
 )
+from ansible_collections.selfheal.kubernetes.tests.api.broken_links import LosesReplies, LosesRequests
 from ansible_collections.selfheal.kubernetes.tests.api.conftest import HEALING, MakeHealer, RunModule
 from ansible_collections.selfheal.kubernetes.tests.api.control_plane import HEALER_LEASE, INCIDENTS, ControlPlane, micro
 
@@ -149,6 +151,33 @@ def test_a_lease_that_cannot_be_read_is_for_people(cluster: ControlPlane, healer
 def test_without_the_namespace_it_says_what_to_do(bare: ControlPlane) -> None:
     with pytest.raises(NotBootstrapped, match=r"run the playbook selfheal\.kubernetes\.bootstrap first"):
         lease.acquire(bare.client(), "a", DURATION)
+
+
+@pytest.mark.parametrize("when", ["taken first", "taken over", "renewed"])
+def test_a_lost_reply_does_not_lose_the_lease(cluster: ControlPlane, healer_token: str, when: str) -> None:
+    collection, _, _ = HEALER_LEASE.rpartition("/")
+    client = LosesReplies(
+        cluster.settings(healer_token), lose=("POST", collection) if when == "taken first" else ("PUT", HEALER_LEASE)
+    )
+    if when != "taken first":
+        before = lease.acquire(cluster.client(healer_token), "a", DURATION)
+        age(cluster, DURATION + 1 if when == "taken over" else 60)
+    if when == "renewed":
+        held = lease.renew(client, "a", before.token, DURATION)
+    else:
+        held = lease.acquire(client, "b", DURATION)
+    assert client.lost == 1
+    assert (spec(cluster)["holderIdentity"], spec(cluster)["leaseTransitions"]) == (held.holder, held.token)
+    assert lease.renew(cluster.client(healer_token), held.holder, held.token, DURATION).token == held.token
+
+
+def test_a_lost_request_does_not_make_a_lease(cluster: ControlPlane, healer_token: str) -> None:
+    lease.acquire(cluster.client(healer_token), "a", DURATION)
+    age(cluster, DURATION + 1)
+    client = LosesRequests(cluster.settings(healer_token), lose=("PUT", HEALER_LEASE))
+    with pytest.raises(Unreachable, match="the request was lost"):
+        lease.acquire(client, "b", DURATION)
+    assert spec(cluster)["holderIdentity"] == "a"
 
 
 STALE = {
