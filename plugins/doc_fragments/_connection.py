@@ -44,7 +44,7 @@ options:
     default: true
   request_deadline:
     description:
-      - Seconds after which a request is given up, all its repetitions included.
+      - Seconds after which a request is given up, all its repetitions included, from 1 to 60.
     type: int
     default: 30
   policy:
@@ -59,7 +59,7 @@ options:
       - C(attempt_window) (60-604800 seconds, default 86400), how long an attempt counts.
       - C(mass_failure_percent) (1-100 percent, default 20), more sick nodes than this and nobody is touched (1 node always may).
       - C(recovery_timeout) (60-1800 seconds, default 300), a repair must have proven itself within this time.
-      - C(lease_duration) (180-900 seconds, default 300), a healer that is silent for this long has lost the cluster's lease.
+      - C(lease_duration) (300-900 seconds, default 300), a healer that is silent for this long has lost the cluster's lease.
     type: dict
     default: {}
 requirements:

@@ -13,18 +13,20 @@ from collections.abc import Callable
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Client, Settings
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import ClusterError
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import ClusterError, SettingsError
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts import HostError
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import Judgement
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import MachineError
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Snapshot
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import InvalidName
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import InvalidName, NoSuchNode
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy, PolicyError, parse_policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.render import health_lines
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import format_time
 
 SCHEMA_VERSION = 1
 FINDINGS_LIMIT = 100
+# Longer ones would outlive the lease under which a write was begun.
+DEADLINE_RANGE = (1, 60)
 
 
 def connection_spec(cluster_uid_required: bool) -> dict[str, t.Any]:
@@ -57,6 +59,11 @@ def lease_spec() -> dict[str, t.Any]:
 def connect(module: AnsibleModule) -> Client:
     """A client made from the module's options. Nothing is sent yet."""
     params = module.params
+    if not DEADLINE_RANGE[0] <= params["request_deadline"] <= DEADLINE_RANGE[1]:
+        raise SettingsError(
+            f"request_deadline: expected seconds from {DEADLINE_RANGE[0]} to {DEADLINE_RANGE[1]},"
+            f" got {params['request_deadline']}"
+        )
     return Client(
         Settings(
             kubeconfig=params["kubeconfig"] or None,
@@ -75,23 +82,14 @@ def policy_of(module: AnsibleModule) -> Policy:
     return parse_policy(module.params["policy"])
 
 
-def require_identity(snapshot: Snapshot) -> None:
-    """Refuse to go on with a cluster that did not say who it is.
-
-    :raises ClusterError: with the reason why it could not be asked.
-    """
-    if snapshot.cluster_uid is None:
-        raise ClusterError(f"cannot tell which cluster this is: {snapshot.unread.get('identity', 'no answer')}")
-
-
 def check_known_nodes(names: list[str], snapshot: Snapshot) -> None:
     """Refuse the name of a node that the cluster does not have.
 
-    :raises InvalidName: naming each of them. Nothing is said about nodes that could not be read.
+    :raises NoSuchNode: naming each of them. Nothing is said about nodes that could not be read.
     """
     missing = [name for name in names if snapshot.nodes is not None and snapshot.node(name) is None]
     if missing:
-        raise InvalidName(f"no such node in this cluster: {', '.join(missing)}")
+        raise NoSuchNode(f"no such node in this cluster: {', '.join(missing)}")
 
 
 def health_result(snapshot: Snapshot, judgement: Judgement) -> dict[str, t.Any]:

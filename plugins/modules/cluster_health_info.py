@@ -23,7 +23,7 @@ extends_documentation_fragment:
   - selfheal.kubernetes._attributes.info_module
   - selfheal.kubernetes._attributes.actiongroup
 seealso:
-  - module: selfheal.kubernetes.remediation_plan
+  - module: selfheal.kubernetes.remediation_plan_info
 """
 
 EXAMPLES = r"""
@@ -93,7 +93,7 @@ findings:
     message:
       description: The same for people.
       type: str
-      sample: Ready is Unknown (NodeStatusUnknown, Kubelet stopped posting node status.)
+      sample: "Ready is Unknown (NodeStatusUnknown: Kubelet stopped posting node status.)"
     since:
       description: Since when, or null if nobody can say.
       type: str
@@ -103,10 +103,10 @@ findings:
       type: int
       sample: 120
     threshold_seconds:
-      description: Seconds after which it counts as confirmed.
+      description: Seconds after which a repair may be disruptive.
       type: int
       sample: 300
-    confirmed:
+    past_threshold:
       description: Whether it has lasted that long.
       type: bool
       sample: false

@@ -41,6 +41,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+verdict:
+  description: V(healthy), V(unhealthy) or V(unknown), as M(selfheal.kubernetes.cluster_health_info) gives it.
+  returned: success
+  type: str
+  sample: healthy
 record:
   description: What the record says now.
   returned: success
@@ -73,8 +78,8 @@ def main() -> t.NoReturn:
 
     def body() -> dict[str, t.Any]:
         healer = Healer(connect(module), policy_of(module), params["cluster_uid"], params["holder"], params["token"])
-        changed, record = healer.write_record()
-        return {"changed": changed, "record": record}
+        changed, verdict, record = healer.write_record()
+        return {"changed": changed, "verdict": verdict.value, "record": record}
 
     run(module, body)
 

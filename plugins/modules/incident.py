@@ -23,7 +23,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: none
-    details: In check mode the module does nothing and is skipped. M(selfheal.kubernetes.remediation_plan) tells what would be done.
+    details: In check mode the module does nothing and is skipped. M(selfheal.kubernetes.remediation_plan_info) tells what would be done.
   diff_mode:
     support: none
   idempotent:
@@ -47,7 +47,7 @@ options:
       - verify
   notes:
     description:
-      - The notes of a plan, RV(selfheal.kubernetes.remediation_plan#module:notes). For O(event=note).
+      - The notes of a plan, RV(selfheal.kubernetes.remediation_plan_info#module:notes). For O(event=note).
     type: list
     elements: dict
     suboptions:

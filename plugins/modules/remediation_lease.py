@@ -78,7 +78,7 @@ token:
   sample: 12
 expires:
   description: When the lease ends if it is not renewed.
-  returned: success and O(state=held) and not check mode
+  returned: success and O(state=held)
   type: str
   sample: "2026-11-21T03:02:00Z"
 """
@@ -90,12 +90,11 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster import lease
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import MonitorOnly
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.observe import observe
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.observe import identify
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import (
     connect,
     connection_spec,
     policy_of,
-    require_identity,
     run,
 )
 
@@ -119,14 +118,13 @@ def main() -> t.NoReturn:
         if policy.monitor_only and params["state"] == "held":
             raise MonitorOnly("policy.monitor_only is on, so the lease is not taken: set it to false to heal")
         client = connect(module)
-        require_identity(observe(client, params["cluster_uid"]))
+        identify(client, params["cluster_uid"])
         holder = params["holder"] or f"{socket.gethostname()}-{secrets.token_hex(4)}"
         if params["state"] == "released":
             changed = lease.release(client, holder, params["token"], dry_run=module.check_mode)
             return {"changed": changed, "holder": holder, "token": params["token"]}
-        if module.check_mode:
-            return {"changed": True, "holder": holder, "token": 0}
-        return {"changed": True, **lease.acquire(client, holder, policy.lease_duration).to_dict()}
+        held = lease.acquire(client, holder, policy.lease_duration, dry_run=module.check_mode)
+        return {"changed": True, **held.to_dict()}
 
     run(module, body)
 

@@ -66,19 +66,21 @@ expires:
   sample: "2026-11-22T03:00:00Z"
 """
 
-import base64
 import json
 import os
 import tempfile
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.observe import observe
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.credentials import (
+    service_account_kubeconfig,
+)
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import SettingsError
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.observe import identify
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import check_name
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import (
     connect,
     connection_spec,
-    require_identity,
     run,
 )
 
@@ -102,38 +104,16 @@ def main() -> t.NoReturn:
         account = check_name("service_account", params["service_account"])
         folder = os.path.dirname(os.path.abspath(params["dest"]))
         if not os.path.isdir(folder):
-            module.fail_json(msg=f"dest: {folder} is not a directory")
+            raise SettingsError(f"dest: {folder} is not a directory")
         client = connect(module)
-        require_identity(observe(client, params["cluster_uid"]))
+        identify(client, params["cluster_uid"])
         if module.check_mode:
             return {"changed": True, "dest": params["dest"]}
-        request = {
-            "apiVersion": "authentication.k8s.io/v1",
-            "kind": "TokenRequest",
-            "spec": {"expirationSeconds": params["seconds"]},
-        }
-        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
-        status = client.create(path, request).body["status"]
-        _write(
-            module, params["dest"], _kubeconfig(client.server, client.certificate_authority(), account, status["token"])
-        )
-        return {"changed": True, "dest": params["dest"], "expires": status["expirationTimestamp"]}
+        kubeconfig, expires = service_account_kubeconfig(client, namespace, account, params["seconds"])
+        _write(module, params["dest"], kubeconfig)
+        return {"changed": True, "dest": params["dest"], "expires": expires}
 
     run(module, body)
-
-
-def _kubeconfig(server: str, authority: bytes | None, account: str, token: str) -> dict[str, t.Any]:
-    cluster: dict[str, t.Any] = {"server": server}
-    if authority is not None:
-        cluster["certificate-authority-data"] = base64.b64encode(authority).decode()
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "cluster", "cluster": cluster}],
-        "users": [{"name": account, "user": {"token": token}}],
-        "contexts": [{"name": account, "context": {"cluster": "cluster", "user": account}}],
-        "current-context": account,
-    }
 
 
 def _write(module: AnsibleModule, dest: str, content: dict[str, t.Any]) -> None:
@@ -141,8 +121,8 @@ def _write(module: AnsibleModule, dest: str, content: dict[str, t.Any]) -> None:
     handle, temporary = tempfile.mkstemp(dir=module.tmpdir)
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
         json.dump(content, stream, indent=2)
-    module.atomic_move(temporary, dest)
-    module.set_mode_if_different(dest, 0o600, False)
+    # The mode of a file that is there already must not be taken over, not even for a moment.
+    module.atomic_move(temporary, dest, keep_dest_attrs=False)
 
 
 if __name__ == "__main__":

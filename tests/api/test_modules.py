@@ -16,16 +16,16 @@ from ansible_collections.selfheal.kubernetes.tests.api.control_plane import HEAL
 
 HEALING = {"monitor_only": False}
 BAD_OPTIONS: dict[str, tuple[str, dict[str, Any], str, str]] = {
-    "a token and no host": ("remediation_plan", {"host": ""}, "SettingsError", "host and api_key belong together"),
+    "a token and no host": ("remediation_plan_info", {"host": ""}, "SettingsError", "host and api_key belong together"),
     "a file as well as a host": ("cluster_health_info", {"kubeconfig": "/x"}, "SettingsError", "but not both"),
     "no certificate there": (
-        "remediation_plan",
+        "remediation_plan_info",
         {"ca_cert": "/nowhere/ca.crt"},
         "SettingsError",
         "ca_cert: /nowhere/ca",
     ),
     "a mode that is none": (
-        "remediation_plan",
+        "remediation_plan_info",
         {"policy": {"monitor_only": "perhaps"}},
         "PolicyError",
         "policy.monitor_only: expected true or false, got 'perhaps'",
@@ -64,7 +64,7 @@ BAD_OPTIONS: dict[str, tuple[str, dict[str, Any], str, str]] = {
         "node name 'a;b' is not valid",
     ),
     "hosts that are no lists": (
-        "remediation_plan",
+        "remediation_plan_info",
         {"policy": HEALING, "hosts": {"w1": "10.0.0.1"}},
         "HostError",
         "hosts.w1: expected a list of names and addresses, got '10.0.0.1'",

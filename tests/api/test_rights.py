@@ -25,7 +25,7 @@ def test_the_healer_can_do_a_whole_repair(cluster: ControlPlane, module: RunModu
     who = {"cluster_uid": cluster.uid, "policy": HEALING}
     health = module("cluster_health_info")
     assert (health["verdict"], health["cluster_uid"]) == ("unhealthy", cluster.uid)
-    plan = module("remediation_plan", hosts={"w1": []}, **who)
+    plan = module("remediation_plan_info", hosts={"w1": []}, **who)
     assert [(a["node"], a["host"], a["rung"]) for a in plan["actions"]] == [("w1", "w1", "kubelet_restart")]
     assert plan["writes_needed"] and not plan["changed"]
     held = module("remediation_lease", holder="run-1", **who)
@@ -42,7 +42,7 @@ def test_the_healer_can_do_a_whole_repair(cluster: ControlPlane, module: RunModu
     failed = module("incident", event="fail", text="it did not help", **target, **run)
     assert failed["phase"] == "Unhealthy"
     cluster.make_well("w1")
-    again = module("remediation_plan", **who)
+    again = module("remediation_plan_info", **who)
     assert [note["event"] for note in again["notes"]] == ["recover"]
     module("incident", event="note", notes=again["notes"], **run)
     assert module("cluster_record", **run)["record"]["healthy"] == "True"
@@ -76,7 +76,7 @@ def test_the_observer_can_look(cluster: ControlPlane, module: RunModule, observe
     assert module("cluster_health_info", account=observer_token)["verdict"] == "unhealthy"
     for policy in ({}, HEALING):
         plan = module(
-            "remediation_plan", account=observer_token, cluster_uid=cluster.uid, policy=policy, hosts={"w1": []}
+            "remediation_plan_info", account=observer_token, cluster_uid=cluster.uid, policy=policy, hosts={"w1": []}
         )
         assert plan["health"]["verdict"] == "unhealthy"
         assert bool(plan["actions"]) == bool(policy)
@@ -162,7 +162,7 @@ def test_a_part_that_may_not_be_read_is_unknown(cluster: ControlPlane, module: R
         },
     )
     try:
-        plan = module("remediation_plan", account=STRANGER_TOKEN, cluster_uid=cluster.uid, policy=HEALING)
+        plan = module("remediation_plan_info", account=STRANGER_TOKEN, cluster_uid=cluster.uid, policy=HEALING)
         assert set(plan["health"]["unread"]) == {"heartbeats"}
         assert plan["actions"] == [] and [r["guard"] for r in plan["refused"]] == ["mass_failure"]
         cluster.make_well("w1")

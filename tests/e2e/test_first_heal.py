@@ -182,7 +182,7 @@ def test_a_run_that_was_killed_is_taken_up_by_the_next_and_heals_a_hung_kubelet(
     assert healthy.ready(sick) == "True"
     [incident] = healthy.incidents()
     assert (incident["status"]["phase"], incident["status"]["attempts"]) == ("Recovered", 2)
-    assert any("a run ended in the middle" in m["message"] for m in incident["status"]["history"])
+    assert any("a run is in the middle of" in m["message"] for m in incident["status"]["history"])
 
 
 def test_the_role_by_itself_is_idempotent_and_has_a_check_mode(healthy: Drill) -> None:

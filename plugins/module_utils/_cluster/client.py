@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import random
@@ -89,13 +90,19 @@ class Client:
         """The address of the API server."""
         return str(self._configuration.host)
 
-    def certificate_authority(self) -> bytes | None:
-        """The certificate that the API server is verified with, or None for the system's own ones."""
-        path = self._configuration.ssl_ca_cert
-        if not path:
-            return None
-        with open(path, "rb") as stream:
-            return stream.read()
+    def cluster_entry(self) -> dict[str, Any]:
+        """How this API server is reached and verified, as a kubeconfig's cluster entry."""
+        entry: dict[str, Any] = {"server": self.server}
+        if not self._configuration.verify_ssl:
+            entry["insecure-skip-tls-verify"] = True
+        elif self._configuration.ssl_ca_cert:
+            with open(self._configuration.ssl_ca_cert, "rb") as stream:
+                entry["certificate-authority-data"] = base64.b64encode(stream.read()).decode()
+        if getattr(self._configuration, "tls_server_name", None):
+            entry["tls-server-name"] = self._configuration.tls_server_name
+        if self._configuration.proxy:
+            entry["proxy-url"] = self._configuration.proxy
+        return entry
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> Answer:
         """Read one object, or one page of a list."""

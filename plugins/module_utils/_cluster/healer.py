@@ -21,10 +21,10 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
     NotBootstrapped,
     StoreError,
 )
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.observe import observe
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.observe import identify, observe
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import Judgement, judge
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import Event, open_incident, step
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Snapshot
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Snapshot, Verdict
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan import OPEN, Plan, make_plan
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.record import derive
@@ -163,7 +163,8 @@ class Healer:
         good, renewals, last = 0, set[datetime | None](), "not observed yet"
         while True:
             self._renew()
-            snapshot, judgement = assess(self._client, self._policy, self._uid)
+            snapshot = observe(self._client, self._uid, node)
+            judgement = judge(snapshot, self._policy)
             incident = self._current(node, node_uid)
             trouble = _trouble(snapshot, judgement, node, incident.node_uid)
             if trouble is None:
@@ -179,23 +180,25 @@ class Healer:
                 return self._settle(incident, Event.FAIL, snapshot.observed_at, message)
             self._sleep(SAMPLE_SECONDS)
 
-    def write_record(self) -> tuple[bool, dict[str, Any]]:
-        """Bring the ClusterRecord up to date; whether that took a write, and what it says."""
+    def write_record(self) -> tuple[bool, Verdict, dict[str, Any]]:
+        """Bring the ClusterRecord up to date; whether that took a write, the verdict, and what it says."""
         self._renew()
         _snapshot, judgement = assess(self._client, self._policy, self._uid)
         status = derive(judgement, store.read_incidents(self._client))
-        return store.write_record(self._client, status), status
+        return store.write_record(self._client, status), judgement.verdict, status
 
-    def _renew(self) -> None:
+    def _renew(self) -> datetime:
+        """Prove that this is the cluster and that its lease is ours; the API server's clock."""
+        now = identify(self._client, self._uid).date
         lease.renew(self._client, self._holder, self._token, self._policy.lease_duration)
+        return now
 
     def _write(self, incident: Incident) -> Incident:
         self._renew()
         return store.write_incident(self._client, incident)
 
     def _move(self, node: str, node_uid: str, event: Event, message: str) -> Outcome:
-        self._renew()
-        now = self._client.get("/version").date
+        now = self._renew()
         moved = step(self._current(node, node_uid), event, now, self._holder, message)
         return Outcome(True, message, self._write(moved), True)
 
@@ -204,8 +207,9 @@ class Healer:
         return Outcome(event is Event.RECOVER, message, settled, True)
 
     def _opened(self, seen: View, node: str, now: datetime) -> Incident:
-        # The findings stand worst first, and a note to open an incident comes from the worst.
-        finding = seen.judgement.of_node(node)[0]
+        finding = seen.judgement.worst(node)
+        if finding is None:
+            raise StoreError(f"node {node} has no finding to open an incident for")
         return open_incident(finding, store.next_ordinal(seen.incidents, node), now, self._holder)
 
     def _current(self, node: str, node_uid: str) -> Incident:

@@ -41,14 +41,13 @@ class Held:
     holder: str
     token: int
     expires: datetime
-    changed: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """The lease as modules return it."""
         return {"holder": self.holder, "token": self.token, "expires": format_time(self.expires)}
 
 
-def acquire(client: Client, holder: str, duration: int) -> Held:
+def acquire(client: Client, holder: str, duration: int, dry_run: bool = False) -> Held:
     """Take the lease, or keep it if it is ours already.
 
     The fencing token is the number of transitions: it grows each time the lease changes hands, a return to the
@@ -58,19 +57,19 @@ def acquire(client: Client, holder: str, duration: int) -> Held:
     """
     current = _read(client)
     if current is None:
-        return _write(client, None, holder, 1, duration)
+        return _write(client, None, holder, 1, duration, dry_run)
     spec, now = current.body.get("spec") or {}, current.date
     owner = spec.get("holderIdentity") or ""
     expires = _expires(spec)
     if owner == holder and expires is not None and expires > now:
-        return _write(client, current, holder, _token(spec), duration)
+        return _write(client, current, holder, _token(spec), duration, dry_run)
     if owner and owner != holder:
         if expires is None:
             raise StoreError(f"Lease {NAMESPACE}/{NAME} held by {owner} has no readable renewTime: delete it by hand")
         if expires > now:
             left = int((expires - now).total_seconds()) + 1
             raise LeaseBusy(f"busy: {owner} heals this cluster now, its lease lasts {left} s unless it is renewed")
-    return _write(client, current, holder, _token(spec) + 1, duration)
+    return _write(client, current, holder, _token(spec) + 1, duration, dry_run)
 
 
 def renew(client: Client, holder: str, token: int, duration: int) -> Held:
@@ -89,7 +88,10 @@ def renew(client: Client, holder: str, token: int, duration: int) -> Held:
     expires = _expires(spec)
     if expires is None or expires <= current.date:
         raise LeaseLost(f"the lease of {holder} ran out at {format_time(expires)}: this run was silent for too long")
-    return _write(client, current, holder, token, duration)
+    try:
+        return _write(client, current, holder, token, duration)
+    except LeaseBusy as exc:
+        raise LeaseLost(f"the lease of {holder} was written by somebody else while it was renewed") from exc
 
 
 def release(client: Client, holder: str, token: int, dry_run: bool = False) -> bool:
@@ -118,8 +120,13 @@ def _read(client: Client) -> Answer | None:
         return None
 
 
-def _write(client: Client, current: Answer | None, holder: str, token: int, duration: int) -> Held:
+def _write(
+    client: Client, current: Answer | None, holder: str, token: int, duration: int, dry_run: bool = False
+) -> Held:
     now = client.get("/version").date if current is None else current.date
+    held = Held(holder=holder, token=token, expires=now + timedelta(seconds=duration))
+    if dry_run:
+        return held
     spec = {
         "holderIdentity": holder,
         "leaseDurationSeconds": duration,
@@ -148,7 +155,7 @@ def _write(client: Client, current: Answer | None, holder: str, token: int, dura
         raise NotBootstrapped(
             f"namespace {NAMESPACE} does not exist: run the playbook selfheal.kubernetes.bootstrap first"
         ) from None
-    return Held(holder=holder, token=token, expires=now + timedelta(seconds=duration))
+    return held
 
 
 def _expires(spec: dict[str, Any]) -> datetime | None:

@@ -8,73 +8,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Client
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import ClusterError, WrongCluster
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Answer, Client
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import (
+    ClusterError,
+    NotFound,
+    Unauthorized,
+    Unreachable,
+    WrongCluster,
+)
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Heartbeat, Node, Snapshot
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import InvalidName, check_node_name
 
 T = TypeVar("T")
 
 
-def observe(client: Client, expected_uid: str | None = None) -> Snapshot:
+def identify(client: Client, expected_uid: str | None) -> Answer:
+    """Ask the cluster who it is; the answer is its namespace kube-system.
+
+    :param expected_uid: the UID that the namespace must have.
+    :raises WrongCluster: when it has another one, or none.
+    """
+    answer = client.get("/api/v1/namespaces/kube-system")
+    uid = uid_of(answer)
+    if expected_uid and uid != expected_uid:
+        raise WrongCluster(f"wrong cluster at {client.server}: its kube-system UID is {uid}, expected {expected_uid}")
+    return answer
+
+
+def uid_of(answer: Answer) -> str | None:
+    """The UID of the object in an answer."""
+    metadata = answer.body.get("metadata")
+    uid = metadata.get("uid") if isinstance(metadata, dict) else None
+    return uid if isinstance(uid, str) and uid else None
+
+
+def observe(client: Client, expected_uid: str | None = None, node: str | None = None) -> Snapshot:
     """One snapshot; a part that cannot be read is None in it, with the reason in ``unread``.
 
     :param expected_uid: the UID that namespace kube-system must have.
+    :param node: look at this node only, which a wait for one node of thousands can do every few seconds.
     :raises WrongCluster: when it has another one. Nothing else is read then.
     """
     unread: dict[str, str] = {}
-    identity, observed_at = _identity(client, unread)
-    if expected_uid and identity and identity != expected_uid:
-        raise WrongCluster(
-            f"wrong cluster at {client.server}: its kube-system UID is {identity}, expected {expected_uid}"
-        )
-    if identity is None and observed_at is None:
+    uid, observed_at = None, datetime.now(UTC)
+    try:
+        answer = identify(client, expected_uid)
+        uid, observed_at = uid_of(answer), answer.date
+        if uid is None:
+            unread["identity"] = "namespace kube-system has no UID"
+    except (Unreachable, Unauthorized) as exc:
         # Whatever else would be asked now would only run into the same wall.
-        reason = unread["identity"]
-        return Snapshot(
-            observed_at=datetime.now(UTC),
-            unread={"identity": reason, "nodes": reason, "heartbeats": reason},
-        )
-    nodes = _part("nodes", unread, lambda: _nodes(client))
-    heartbeats = _part("heartbeats", unread, lambda: _heartbeats(client))
-    return Snapshot(
-        observed_at=observed_at or datetime.now(UTC),
-        cluster_uid=identity,
-        nodes=nodes,
-        heartbeats=heartbeats,
-        unread=unread,
-    )
+        return Snapshot(observed_at, unread=dict.fromkeys(("identity", "nodes", "heartbeats"), str(exc)))
+    except WrongCluster:
+        raise
+    except ClusterError as exc:
+        unread["identity"] = str(exc)
+    nodes = _part("nodes", unread, lambda: _nodes(client, node))
+    heartbeats = _part("heartbeats", unread, lambda: _heartbeats(client, node))
+    return Snapshot(observed_at, uid, nodes, heartbeats, unread)
 
 
-def _identity(client: Client, unread: dict[str, str]) -> tuple[str | None, datetime | None]:
-    def read() -> tuple[str | None, datetime]:
-        answer = client.get("/api/v1/namespaces/kube-system")
-        return (answer.body.get("metadata") or {}).get("uid"), answer.date
-
-    uid, date = _part("identity", unread, read) or (None, None)
-    if date is not None and not uid:
-        unread["identity"] = "namespace kube-system has no UID"
-    return uid or None, date
+def _nodes(client: Client, only: str | None) -> tuple[Node, ...]:
+    return tuple(Node.from_api(item) for item in _items(client, "/api/v1/nodes", only))
 
 
-def _nodes(client: Client) -> tuple[Node, ...]:
-    return tuple(Node.from_api(item) for item in client.items("/api/v1/nodes"))
-
-
-def _heartbeats(client: Client) -> dict[str, Heartbeat]:
+def _heartbeats(client: Client, only: str | None) -> dict[str, Heartbeat]:
     path = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
-    found: dict[str, Heartbeat] = {}
-    for item in client.items(path):
-        found[check_node_name(_name(item))] = Heartbeat.from_api(item)
-    return found
+    return {check_node_name(item["metadata"]["name"]): Heartbeat.from_api(item) for item in _items(client, path, only)}
 
 
-def _name(item: dict[str, Any]) -> object:
-    return (item.get("metadata") or {}).get("name")
+def _items(client: Client, path: str, only: str | None) -> Iterable[dict[str, Any]]:
+    if only is None:
+        return client.items(path)
+    try:
+        return [client.get(f"{path}/{check_node_name(only)}").body]
+    except NotFound:
+        return []
 
 
 def _part(name: str, unread: dict[str, str], read: Callable[[], T]) -> T | None:

@@ -18,7 +18,6 @@ from typing import Any
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Client
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import (
     ClusterError,
-    Conflict,
     NotBootstrapped,
     NotFound,
     StoreError,
@@ -66,11 +65,11 @@ def write_incident(client: Client, incident: Incident) -> Incident:
             answer = client.replace(f"{_INCIDENTS}/{incident.name}", body)
         else:
             answer = client.create(_INCIDENTS, body)
-    except (Unreachable, Conflict) as trouble:
+    except Unreachable:
         # The reply may have been lost after the write was done; then what is stored is what we wanted to store.
         stored = _stored(client, incident)
         if stored is None:
-            raise trouble
+            raise
         return stored
     return replace(incident, resource_version=_resource_version(answer.body))
 
@@ -89,12 +88,18 @@ def write_record(client: Client, status: dict[str, Any]) -> bool:
     if stored is not None and stored.get("status") == status:
         return False
     body: dict[str, Any] = {"apiVersion": f"{GROUP}/{VERSION}", "kind": "ClusterRecord", "status": status}
-    if stored is None:
-        body["metadata"] = {"name": RECORD_NAME}
-        client.create(_RECORDS, body)
-    else:
-        body["metadata"] = stored["metadata"]
-        client.replace(f"{_RECORDS}/{RECORD_NAME}", body)
+    try:
+        if stored is None:
+            body["metadata"] = {"name": RECORD_NAME}
+            client.create(_RECORDS, body)
+        else:
+            body["metadata"] = stored["metadata"]
+            client.replace(f"{_RECORDS}/{RECORD_NAME}", body)
+    except Unreachable:
+        # The reply may have been lost after the write was done.
+        written = read_record(client)
+        if written is None or written.get("status") != status:
+            raise
     return True
 
 

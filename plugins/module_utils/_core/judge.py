@@ -35,6 +35,11 @@ class Judgement:
             return Verdict.UNKNOWN
         return Verdict.HEALTHY
 
+    def worst(self, name: str) -> Finding | None:
+        """The finding that a node is repaired for: the unhealthy one that has lasted longest."""
+        sick = [f for f in self.findings if f.node == name and f.verdict is Verdict.UNHEALTHY]
+        return min(sick, key=lambda f: (f.since or self.observed_at, f.check)) if sick else None
+
     def of_node(self, name: str) -> tuple[Finding, ...]:
         """The findings about one node."""
         return tuple(f for f in self.findings if f.node == name)
@@ -46,12 +51,11 @@ def judge(snapshot: Snapshot, policy: Policy) -> Judgement:
     A cluster without a single node is unknown, because no cluster that runs anything looks like that.
     """
     unread = dict(snapshot.unread)
-    if snapshot.nodes is None:
-        unread.setdefault("nodes", "not read")
-    elif not snapshot.nodes:
+    for part in sorted({part for check in CHECKS for part in check.parts}):
+        if getattr(snapshot, part) is None:
+            unread.setdefault(part, "not read")
+    if snapshot.nodes == ():
         unread.setdefault("nodes", "the API server lists no node at all")
-    if snapshot.heartbeats is None:
-        unread.setdefault("heartbeats", "not read")
     findings = [finding for check in CHECKS for finding in check.evaluate(snapshot, policy)]
     findings.sort(key=lambda f: (f.verdict is not Verdict.UNHEALTHY, f.node, f.check))
     return Judgement(observed_at=snapshot.observed_at, findings=tuple(findings), unread=unread)

@@ -16,7 +16,9 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks i
 
 @dataclass(frozen=True)
 class Rung:
-    """One repair: the role that does it, and how long the role may take in seconds."""
+    """One repair: the role that does it, and within how many seconds the role ends, its connection time-outs included.
+
+    The deadline must be shorter than the shortest lease, which nobody renews while a role is at work."""
 
     name: str
     role: str
@@ -30,7 +32,7 @@ KUBELET_RESTART = Rung(
     role="selfheal.kubernetes.kubelet_restart",
     about="restart kubelet",
     disruptive=False,
-    deadline=60,
+    deadline=240,
 )
 
 LADDERS: Mapping[str, tuple[Rung, ...]] = {

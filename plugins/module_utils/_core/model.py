@@ -180,7 +180,7 @@ class Finding:
         """Seconds for which the trouble has lasted; 0 when nobody can say."""
         return 0 if self.since is None else seconds_between(self.since, now)
 
-    def confirmed(self, now: datetime) -> bool:
+    def past_threshold(self, now: datetime) -> bool:
         """Whether the trouble has lasted for the check's threshold."""
         return self.verdict is Verdict.UNHEALTHY and self.since is not None and self.persisted(now) >= self.threshold
 
@@ -196,7 +196,7 @@ class Finding:
             "since": format_time(self.since),
             "persisted_seconds": self.persisted(now),
             "threshold_seconds": self.threshold,
-            "confirmed": self.confirmed(now),
+            "past_threshold": self.past_threshold(now),
             "evidence": dict(self.evidence),
         }
 

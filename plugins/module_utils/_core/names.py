@@ -21,6 +21,10 @@ class InvalidName(ValueError):
     """A name that is not an RFC 1123 subdomain; the message is one line that says so."""
 
 
+class NoSuchNode(InvalidName):
+    """The name of a node that the cluster does not have."""
+
+
 def check_name(what: str, name: object) -> str:
     """The name itself when it is an RFC 1123 subdomain of at most 253 characters.
 

@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards import GUARDS
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards import GUARDS, attempts
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards._base import Candidate, Situation
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards.attempts import recent_attempts
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts import match_host
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts import HostError, match_host
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import Judgement
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import rung_for
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import Event
@@ -30,7 +29,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model im
     Verdict,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import seconds_between
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import count_within, seconds_between
 
 
 @dataclass(frozen=True)
@@ -48,22 +47,33 @@ class Note:
 
 
 OPEN = "open"
+# A storm must neither flood a job's log nor the API server; what is left out comes with the next run.
+LIST_LIMIT = 100
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What would be done now, what may not be done and why, and what has to be written down first."""
+    """What would be done now, what may not be done and why, and what has to be written down first.
+
+    ``blocked`` says why nothing at all may be done or written; ``people`` names the nodes that only people can help.
+    """
 
     actions: tuple[Action, ...]
     refusals: tuple[Refusal, ...]
     notes: tuple[Note, ...]
+    blocked: str = ""
+    people: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """The plan as modules return it."""
+        """The plan as modules return it, bounded in size."""
         return {
+            "blocked": self.blocked,
+            "needs_people": list(self.people[:LIST_LIMIT]),
             "actions": [a.to_dict() for a in self.actions],
-            "refused": [r.to_dict() for r in self.refusals],
-            "notes": [n.to_dict() for n in self.notes],
+            "refused": [r.to_dict() for r in self.refusals[:LIST_LIMIT]],
+            "refused_left_out": max(0, len(self.refusals) - LIST_LIMIT),
+            "notes": [n.to_dict() for n in self.notes[:LIST_LIMIT]],
+            "notes_left_out": max(0, len(self.notes) - LIST_LIMIT),
         }
 
 
@@ -82,18 +92,22 @@ def make_plan(
     :param expected_uid: the kube-system UID of the cluster that may be repaired.
     :param only: look at these nodes only; all when empty.
     """
-    wanted = set(only)
+    wanted, incidents = set(only), tuple(incidents)
     situation = Situation(snapshot=snapshot, judgement=judgement, policy=policy, now=now, expected_uid=expected_uid)
     # Back under the same name is another machine: what was tried on the old one says nothing about it.
     open_ones = {(i.node, i.node_uid): i for i in incidents if i.phase.is_open}
+    tried: dict[tuple[str, str], list[datetime]] = {}
+    for one in incidents:
+        tried.setdefault((one.node, one.node_uid), []).extend(one.attempted_at)
     actions: list[Action] = []
     refusals: list[Refusal] = []
+    people: list[str] = []
     notes: list[Note] = list(_departures(snapshot, open_ones.values(), wanted))
     for node in sorted(snapshot.nodes or (), key=lambda n: (n.is_control_plane, n.name)):
         if wanted and node.name not in wanted:
             continue
         incident = open_ones.get((node.name, node.uid))
-        finding = _worst(judgement.of_node(node.name))
+        finding = judgement.worst(node.name)
         if finding is None:
             if incident is not None and not _is_unknown(judgement, node.name):
                 notes.append(Note(node.name, node.uid, Event.RECOVER.value, "seen healthy"))
@@ -101,14 +115,21 @@ def make_plan(
         since = finding.since or now
         if incident is not None:
             since = min(since, incident.since)
-        notes.extend(_notes(finding, incident, policy, now, since))
+        attempted_at = tuple(sorted(tried.get((node.name, node.uid), ())))
+        notes.extend(_notes(finding, incident, policy, now, since, attempted_at))
         rung = rung_for(finding.reason, incident.attempts if incident else 0)
         if rung is None:
             continue
-        candidate = Candidate(node=node, finding=finding, incident=incident, rung=rung, since=since)
+        candidate = Candidate(
+            node=node, finding=finding, incident=incident, rung=rung, since=since, attempted_at=attempted_at
+        )
         objections = [(guard.name, guard.objection(candidate, situation)) for guard in GUARDS]
         refused = [Refusal(node.name, rung.name, name, text) for name, text in objections if text]
         refusals.extend(refused)
+        if any(r.guard == attempts.GUARD.name for r in refused):
+            people.append(
+                f"{node.name}: {finding.reason}, {next(r.message for r in refused if r.guard == attempts.GUARD.name)}"
+            )
         if not refused:
             actions.append(
                 Action(
@@ -122,21 +143,41 @@ def make_plan(
                     deadline=rung.deadline,
                 )
             )
-    return Plan(actions=tuple(actions), refusals=tuple(refusals), notes=tuple(notes))
+    blocked = _blocked(judgement, policy, expected_uid, snapshot.cluster_uid)
+    if blocked or policy.monitor_only:
+        notes = []
+    return Plan(tuple(actions), tuple(refusals), tuple(notes), blocked, tuple(people))
 
 
 def with_hosts(plan: Plan, snapshot: Snapshot, hosts: Mapping[str, Iterable[str]]) -> Plan:
     """The plan with the inventory host of each action.
 
-    :raises HostError: when a node that is to be repaired has no inventory host, or several.
+    :raises HostError: when a node that is to be repaired has no inventory host, or several, or shares one.
     """
     nodes = {node.name: node for node in snapshot.nodes or ()}
-    return replace(plan, actions=tuple(replace(a, host=match_host(nodes[a.node], hosts)) for a in plan.actions))
+    placed: dict[str, Action] = {}
+    for action in plan.actions:
+        host = match_host(nodes[action.node], hosts)
+        if host in placed:
+            raise HostError(f"nodes {placed[host].node} and {action.node} are both inventory host {host}")
+        if host == "localhost":
+            raise HostError(f"node {action.node} is inventory host localhost: give the node a host of its own name")
+        placed[host] = replace(action, host=host)
+    return replace(plan, actions=tuple(placed.values()))
 
 
-def _worst(findings: Iterable[Finding]) -> Finding | None:
-    sick = [f for f in findings if f.verdict is Verdict.UNHEALTHY]
-    return min(sick, key=lambda f: (f.since is None, f.since, f.check)) if sick else None
+def _blocked(judgement: Judgement, policy: Policy, expected_uid: str | None, uid: str | None) -> str:
+    """Why nothing at all may be done, or an empty text."""
+    if judgement.unread:
+        parts = "; ".join(f"{part}: {why}" for part, why in sorted(judgement.unread.items()))
+        return f"not everything could be observed, so nothing is repaired ({parts})"
+    if not policy.monitor_only and not expected_uid:
+        return (
+            "healing is on, but which cluster is meant is not said:"
+            f" this one is {uid}, set cluster_uid (selfheal_cluster_uid for the playbooks) to that if it is the right"
+            " one"
+        )
+    return ""
 
 
 def _is_unknown(judgement: Judgement, node: str) -> bool:
@@ -155,7 +196,12 @@ def _departures(snapshot: Snapshot, open_ones: Iterable[Incident], wanted: set[s
 
 
 def _notes(
-    finding: Finding, incident: Incident | None, policy: Policy, now: datetime, since: datetime
+    finding: Finding,
+    incident: Incident | None,
+    policy: Policy,
+    now: datetime,
+    since: datetime,
+    attempted_at: tuple[datetime, ...],
 ) -> Iterable[Note]:
     def note(event: Event, message: str) -> Note:
         return Note(finding.node, finding.node_uid, event.value, message)
@@ -163,14 +209,14 @@ def _notes(
     if incident is None:
         yield Note(finding.node, finding.node_uid, OPEN, f"{finding.reason}: {finding.message}")
     elif incident.phase in (Phase.REPAIRING, Phase.VERIFYING):
-        # Whoever plans holds the lease or writes nothing, so nobody is at work on this incident any more.
-        yield note(Event.FAIL, f"a run ended in the middle of {incident.rung}")
+        # Written down only by a run that holds the lease, and then nobody else is at work on it any more.
+        yield note(Event.FAIL, f"a run is in the middle of {incident.rung}, or ended there")
     lasted = seconds_between(since, now)
     phase = Phase.SUSPECTED if incident is None else incident.phase
     if phase is Phase.SUSPECTED and lasted >= policy.transient_tolerance:
         yield note(Event.CONFIRM, f"sick for {lasted} s, tolerance {policy.transient_tolerance} s")
         phase = Phase.UNHEALTHY
-    if incident is not None and phase in (Phase.UNHEALTHY, Phase.REPAIRING, Phase.VERIFYING):
-        made = recent_attempts(incident, policy, now)
+    if phase in (Phase.UNHEALTHY, Phase.REPAIRING, Phase.VERIFYING):
+        made = count_within(attempted_at, policy.attempt_window, now)
         if made >= policy.max_attempts:
             yield note(Event.EXHAUST, f"{made} attempts, the limit is {policy.max_attempts}")

@@ -55,7 +55,7 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "recovery_timeout": Setting(60, 1800, "seconds", "a repair must have proven itself within this time"),
     "lease_duration": Setting(
-        180, 900, "seconds", "a healer that is silent for this long has lost the cluster's lease"
+        300, 900, "seconds", "a healer that is silent for this long has lost the cluster's lease"
     ),
 }
 

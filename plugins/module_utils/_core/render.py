@@ -35,7 +35,7 @@ def health_lines(snapshot: Snapshot, judgement: Judgement) -> list[str]:
         worst = findings[0].verdict.value if findings else Verdict.HEALTHY.value
         why = "; ".join(
             f"{f.reason} for {f.persisted(judgement.observed_at)} s"
-            + (" (confirmed)" if f.confirmed(judgement.observed_at) else f" (threshold {f.threshold} s)")
+            + (" (past its threshold)" if f.past_threshold(judgement.observed_at) else f" (threshold {f.threshold} s)")
             for f in findings
         )
         rows.append((node.name, worst, "?" if age is None else f"{age} s", why))
@@ -53,7 +53,10 @@ def plan_lines(plan: Plan) -> list[str]:
     """What would be done, and what may not be done and why."""
     lines = [f"DO     {a.rung} on {a.node} (host {a.host or '?'}): {a.reason}, {a.message}" for a in plan.actions]
     lines += [f"NOTE   {n.event} {n.node}: {n.message}" for n in plan.notes]
+    lines += [f"BLOCKED {plan.blocked}"] if plan.blocked else []
     lines += [f"REFUSE {r.rung} on {r.node}, guard {r.guard}: {r.message}" for r in plan.refusals]
+    if len(lines) > TABLE_LIMIT:
+        lines[TABLE_LIMIT:] = [f"and {len(lines) - TABLE_LIMIT} lines more, left out here"]
     return lines or ["nothing to do"]
 
 

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 
@@ -40,3 +41,8 @@ def format_micro_time(moment: datetime) -> str:
 def seconds_between(earlier: datetime, later: datetime) -> int:
     """Whole seconds from one moment to the other, never below 0 (clocks may disagree a little)."""
     return max(0, int((later - earlier).total_seconds()))
+
+
+def count_within(moments: Iterable[datetime], window: int, now: datetime) -> int:
+    """How many of the moments lie less than so many seconds back."""
+    return sum(1 for at in moments if seconds_between(at, now) < window)

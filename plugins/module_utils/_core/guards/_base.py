@@ -20,13 +20,18 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy i
 
 @dataclass(frozen=True)
 class Candidate:
-    """A repair that is being thought about."""
+    """A repair that is being thought about.
+
+    ``attempted_at`` holds every attempt on the node that is remembered, those of closed incidents too: a node that
+    comes back and fails again must not be restarted for ever.
+    """
 
     node: Node
     finding: Finding
     incident: Incident | None
     rung: Rung
     since: datetime
+    attempted_at: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,29 +8,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards._base import Candidate, Guard, Situation
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Phase
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import seconds_between
-
-
-def recent_attempts(incident: Incident, policy: Policy, now: datetime) -> int:
-    """How many attempts still count."""
-    return sum(1 for at in incident.attempted_at if seconds_between(at, now) < policy.attempt_window)
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Phase
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import count_within
 
 
 def _objection(candidate: Candidate, situation: Situation) -> str | None:
     incident = candidate.incident
-    if incident is None:
-        return None
-    if incident.phase is Phase.ESCALATED:
+    if incident is not None and incident.phase is Phase.ESCALATED:
         return f"incident {incident.name} was handed to people after {incident.attempts} attempts"
-    made = recent_attempts(incident, situation.policy, situation.now)
-    limit = situation.policy.max_attempts
+    window, limit = situation.policy.attempt_window, situation.policy.max_attempts
+    made = count_within(candidate.attempted_at, window, situation.now)
     if made >= limit:
-        return f"{made} attempts in the last {situation.policy.attempt_window} s; the limit is {limit}"
+        return f"{made} attempts in the last {window} s; the limit is {limit}"
     return None
 
 

@@ -13,10 +13,9 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times im
 
 
 def _objection(candidate: Candidate, situation: Situation) -> str | None:
-    last = None if candidate.incident is None else candidate.incident.last_attempt
-    if last is None:
+    if not candidate.attempted_at:
         return None
-    elapsed = seconds_between(last, situation.now)
+    elapsed = seconds_between(max(candidate.attempted_at), situation.now)
     if elapsed < situation.policy.cooldown:
         return f"the last attempt began {elapsed} s ago; the cool-down is {situation.policy.cooldown} s"
     return None

@@ -14,7 +14,10 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards._
 def _objection(candidate: Candidate, situation: Situation) -> str | None:
     seen, expected = situation.snapshot.cluster_uid, situation.expected_uid
     if not expected:
-        return f"the expected cluster is not named; this one is {seen}: set cluster_uid to that if it is the right one"
+        return (
+            f"the expected cluster is not named; this one is {seen}:"
+            " set cluster_uid (selfheal_cluster_uid for the playbooks) to that if it is the right one"
+        )
     if seen != expected:
         return f"this is cluster {seen}, expected {expected}"
     return None

@@ -16,7 +16,7 @@ def _objection(candidate: Candidate, situation: Situation) -> str | None:
     policy = situation.policy
     persisted = seconds_between(candidate.since, situation.now)
     kind = "disruptive" if candidate.rung.disruptive else "soft"
-    rung_after = policy.node_ready_threshold if candidate.rung.disruptive else policy.soft_rung_after
+    rung_after = candidate.finding.threshold if candidate.rung.disruptive else policy.soft_rung_after
     needed = max(policy.transient_tolerance, rung_after)
     if persisted < needed:
         return (

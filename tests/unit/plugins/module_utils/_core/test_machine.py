@@ -124,7 +124,7 @@ def test_the_last_ten_attempts_are_kept() -> None:
         pytest.param(Phase.REPAIRING, Event.RECOVER, "RecoveredByItself", True, id="in the middle of a repair"),
         pytest.param(Phase.ESCALATED, Event.RECOVER, "RecoveredByItself", True, id="after people helped"),
         pytest.param(Phase.REPAIRING, Event.LEAVE, "NodeLeft", True, id="the node is gone"),
-        pytest.param(Phase.SUSPECTED, Event.CONFIRM, "", False, id="confirmed"),
+        pytest.param(Phase.SUSPECTED, Event.CONFIRM, "", False, id="past_threshold"),
         pytest.param(Phase.REPAIRING, Event.ACTED, "", False, id="the role is done"),
     ],
 )

@@ -127,7 +127,7 @@ def test_a_finding_as_modules_return_it() -> None:
     (finding,) = judge(snapshot([sick(seconds=300)]), Policy()).findings
     told = finding.to_dict(NOW)
     assert told["since"] == "2026-11-21T02:55:00Z"
-    assert (told["persisted_seconds"], told["threshold_seconds"], told["confirmed"]) == (300, 300, True)
+    assert (told["persisted_seconds"], told["threshold_seconds"], told["past_threshold"]) == (300, 300, True)
     assert (told["verdict"], told["check"], told["node"]) == ("unhealthy", "NodeReady", "w1")
 
 

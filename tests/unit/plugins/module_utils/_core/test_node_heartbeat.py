@@ -41,7 +41,7 @@ def test_since_is_the_moment_at_which_the_lease_ran_out() -> None:
     (finding,) = judge(snapshot([node()], heartbeats={"w1": Heartbeat(ago(100), 40)}), Policy()).findings
     assert finding.since == ago(60)
     assert finding.message == "the node's Lease is 100 s old, it lasts 40 s"
-    assert not finding.confirmed(ago(-100000))  # unknown is never confirmed, however long it lasts
+    assert not finding.past_threshold(ago(-100000))  # unknown is never confirmed, however long it lasts
 
 
 def test_it_says_nothing_when_no_lease_was_read() -> None:

@@ -68,7 +68,7 @@ def test_ready_needs_no_time() -> None:
 
 @pytest.mark.parametrize("threshold", [10, 300, 86400])
 @pytest.mark.parametrize(
-    ("past", "confirmed"),
+    ("past", "reached"),
     [
         pytest.param(-1, False, id="a second before"),
         pytest.param(-0.001, False, id="a moment before"),
@@ -77,18 +77,18 @@ def test_ready_needs_no_time() -> None:
     ],
 )
 @pytest.mark.parametrize("status", ["False", "Unknown"])
-def test_confirmed_from_the_threshold_on(threshold: int, past: float, confirmed: bool, status: str) -> None:
+def test_from_the_threshold_on(threshold: int, past: float, reached: bool, status: str) -> None:
     policy = Policy(node_ready_threshold=threshold)
     (finding,) = findings_of(sick(seconds=threshold + past, status=status), policy)
-    assert finding.confirmed(NOW) is confirmed
+    assert finding.past_threshold(NOW) is reached
     assert finding.threshold == threshold
-    assert finding.verdict is Verdict.UNHEALTHY  # sick before it is confirmed, too: it must be reported
+    assert finding.verdict is Verdict.UNHEALTHY  # sick before that, too: it must be reported
 
 
-def test_a_transition_in_the_future_is_not_confirmed() -> None:
+def test_a_transition_in_the_future_has_not_lasted() -> None:
     (finding,) = findings_of(sick(seconds=-30))
     assert finding.persisted(NOW) == 0
-    assert not finding.confirmed(NOW)
+    assert not finding.past_threshold(NOW)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts im
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import KUBELET_RESTART, LADDERS, rung_for
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Node, Phase, Snapshot
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan import Plan, with_hosts
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import SETTINGS, Policy
 from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import (
     HEALING,
     NOW,
@@ -104,7 +104,7 @@ def test_messages_of_notes_tell_the_numbers() -> None:
     ]
     plan = planned(sick(), (incident(phase=Phase.REPAIRING, attempted=[2000, 1000, 400]),))
     assert [n.message for n in plan.notes] == [
-        "a run ended in the middle of kubelet_restart",
+        "a run is in the middle of kubelet_restart, or ended there",
         "3 attempts, the limit is 3",
     ]
 
@@ -118,7 +118,9 @@ def test_a_silent_node_that_seems_ready_keeps_its_incident() -> None:
 @pytest.mark.parametrize("part", ["heartbeats", "cluster_uid"])
 def test_nobody_is_declared_well_while_a_part_is_missing(part: str) -> None:
     seen = snapshot([node("w1")], **{part: None}, unread={part: "HTTP 500"})
-    assert plan_for(seen, [incident()]) == Plan((), (), ())
+    plan = plan_for(seen, [incident()])
+    assert (plan.actions, plan.notes) == ((), ())
+    assert plan.blocked == f"not everything could be observed, so nothing is repaired ({part}: HTTP 500)"
 
 
 def test_a_start_in_the_future_with_no_tolerance_is_confirmed_before_it_is_acted_on() -> None:
@@ -154,8 +156,58 @@ def test_another_machine_under_the_same_name_starts_anew() -> None:
 
 @pytest.mark.parametrize("nodes", [None, ()])
 def test_nobody_left_when_nobody_was_seen(nodes: tuple[Node, ...] | None) -> None:
-    seen = Snapshot(NOW, UID, nodes, {}, {"nodes": "HTTP 500"})
-    assert plan_for(seen, [incident("w1")]) == Plan((), (), ())
+    plan = plan_for(Snapshot(NOW, UID, nodes, {}, {"nodes": "HTTP 500"}), [incident("w1")])
+    assert (plan.actions, plan.notes) == ((), ())
+    assert "nodes: HTTP 500" in plan.blocked
+
+
+# --- what closed incidents still say: a node that comes back and fails again is not restarted for ever
+
+
+def test_attempts_of_closed_incidents_count() -> None:
+    closed = incident(phase=Phase.RECOVERED, attempted=[3000, 2000, 1000])
+    plan = planned(sick(seconds=200), (closed,))
+    assert plan.actions == ()
+    assert events(plan) == ["open", "confirm", "exhaust"]
+    assert [r.guard for r in plan.refusals] == ["attempts"]
+    assert len(plan.people) == 1 and plan.people[0].startswith("w1: NodeStatusUnknown, 3 attempts in the last")
+
+
+def test_attempts_add_up_over_incidents() -> None:
+    closed = incident(phase=Phase.RECOVERED, attempted=[3000, 2000])
+    now_open = incident(phase=Phase.UNHEALTHY, attempted=[1000], since=200)
+    assert events(planned(sick(seconds=200), (closed, now_open))) == ["exhaust"]
+    assert planned(sick(seconds=200), (now_open,)).actions
+
+
+def test_the_cooldown_holds_over_incidents() -> None:
+    plan = planned(sick(seconds=200), (incident(phase=Phase.RECOVERED, attempted=[250]),))
+    assert [r.guard for r in plan.refusals] == ["cooldown"]
+
+
+def test_attempts_on_another_machine_of_that_name_do_not_count() -> None:
+    old = incident(phase=Phase.GONE, attempted=[3000, 2000, 1000], node_uid="uid-of-before")
+    assert planned(sick(seconds=200), (old,)).actions
+
+
+# --- what blocks a whole run
+
+
+def test_healing_without_a_named_cluster_is_blocked() -> None:
+    plan = plan_for(snapshot([sick("w1"), *fleet(9)]), expected_uid="")
+    assert (plan.actions, plan.notes) == ((), ())
+    assert plan.blocked.startswith("healing is on, but which cluster is meant is not said") and UID in plan.blocked
+
+
+def test_monitor_only_without_a_named_cluster_is_not_blocked() -> None:
+    plan = plan_for(snapshot([sick("w1"), *fleet(9)]), policy=Policy(), expected_uid=None)
+    assert (plan.actions, plan.notes, plan.blocked) == ((), (), "")
+
+
+def test_a_storm_is_told_in_few_words() -> None:
+    told = plan_for(snapshot([sick(f"w{n}") for n in range(300)])).to_dict()
+    assert (len(told["refused"]), told["refused_left_out"]) == (100, 200)
+    assert (len(told["notes"]), told["notes_left_out"]) == (100, 500)
 
 
 # --- which nodes, in which order
@@ -197,7 +249,7 @@ def test_an_action_as_modules_return_it() -> None:
         "reason": "NodeStatusUnknown",
         "message": "Ready is Unknown (KubeletReady: kubelet is posting ready status)",
         "disruptive": False,
-        "deadline_seconds": 60,
+        "deadline_seconds": 240,
     }
 
 
@@ -228,6 +280,18 @@ def test_one_missing_host_stops_the_whole_plan() -> None:
         with_hosts(plan_for(seen), seen, {"w1": []})
 
 
+def test_two_nodes_on_one_host_stop_the_plan() -> None:
+    seen = snapshot([sick("w1"), sick("w2"), *fleet(18)])
+    with pytest.raises(HostError, match="^nodes w1 and w2 are both inventory host h"):
+        with_hosts(plan_for(seen), seen, {"h": ["w1", "w2"]})
+
+
+def test_the_controller_is_no_node() -> None:
+    seen = snapshot([sick("w1"), *fleet(9)])
+    with pytest.raises(HostError, match="^node w1 is inventory host localhost"):
+        with_hosts(plan_for(seen), seen, {"localhost": ["w1"]})
+
+
 def test_no_host_is_needed_for_what_is_refused() -> None:
     seen = snapshot([sick("w1"), *fleet(9)])
     plan = plan_for(seen, policy=Policy())
@@ -247,3 +311,31 @@ def test_as_modules_return_it() -> None:
             " (transient tolerance 120 s, soft rungs from 90 s)",
         }
     ]
+
+
+def test_a_recent_attempt_of_a_closed_incident_counts_for_the_cool_down() -> None:
+    past = incident("w1", phase=Phase.RECOVERED, attempted=[200])
+    plan = plan_for(snapshot([sick("w1"), *fleet(9)]), [past])
+    assert [r.guard for r in plan.refusals] == ["cooldown"]
+
+
+def test_one_host_cannot_be_two_nodes_nor_the_controller() -> None:
+    nodes = [sick("w1"), sick("w2"), *fleet(18)]
+    seen = snapshot(nodes)
+    with pytest.raises(HostError, match="^nodes w1 and w2 are both inventory host h$"):
+        with_hosts(plan_for(seen), seen, {"h": ["w1", "w2"]})
+    with pytest.raises(HostError, match="^node w1 is inventory host localhost"):
+        with_hosts(plan_for(seen), seen, {"localhost": ["w1"], "w2": []})
+
+
+def test_a_storm_does_not_flood_anybody() -> None:
+    seen = snapshot([sick(f"w{number}") for number in range(250)])
+    told = plan_for(seen).to_dict()
+    assert (len(told["notes"]), told["notes_left_out"]) == (100, 400)
+    assert (len(told["refused"]), told["refused_left_out"]) == (100, 150)
+    assert told["actions"] == []
+
+
+def test_no_rung_outlives_the_lease_under_which_it_was_begun() -> None:
+    rungs = {rung for ladder in LADDERS.values() for rung in ladder}
+    assert max(rung.deadline for rung in rungs) + 30 <= SETTINGS["lease_duration"].low

@@ -35,7 +35,7 @@ def test_a_small_cluster_is_told_node_by_node() -> None:
         ["NODE", "VERDICT", "HEARTBEAT", "WHY"],
         ["w1", "healthy", "5", "s"],
         ["w2", "unhealthy", "5", "s", "NodeStatusUnknown", "for", "200", "s", "(threshold", "300", "s)"],
-        ["w3", "unhealthy", "5", "s", "NodeStatusUnknown", "for", "400", "s", "(confirmed)"],
+        ["w3", "unhealthy", "5", "s", "NodeStatusUnknown", "for", "400", "s", "(past", "its", "threshold)"],
         ["w4", "unknown", "5", "s", "ReadyConditionMissing", "for", "0", "s", "(threshold", "300", "s)"],
     ]
     assert len({line.index("VERDICT") if "VERDICT" in line else line.index("healthy") for line in lines[1:3]}) == 1

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: remediation_plan
+module: remediation_plan_info
 short_description: Decide which repairs a Kubernetes cluster needs and may have
 version_added: 0.1.0
 author:
@@ -41,7 +41,7 @@ seealso:
 
 EXAMPLES = r"""
 - name: What would be repaired now?
-  selfheal.kubernetes.remediation_plan:
+  selfheal.kubernetes.remediation_plan_info:
     cluster_uid: 0b9b5a4e-6e4f-4b55-b0b3-1a3b8a3c9d10
     policy:
       monitor_only: false
@@ -63,6 +63,17 @@ monitor_only:
   returned: success
   type: bool
   sample: false
+blocked:
+  description: Why nothing at all may be done or written, or an empty text.
+  returned: success
+  type: str
+  sample: ""
+needs_people:
+  description: The nodes that only people can help, with the reason. At most 100 are returned.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 actions:
   description: The repairs that every guard allows, in the order in which they are to be done.
   returned: success
@@ -102,9 +113,9 @@ actions:
       type: bool
       sample: false
     deadline_seconds:
-      description: How long the role may take.
+      description: Within how many seconds the role ends, its connection time-outs included.
       type: int
-      sample: 120
+      sample: 240
 refused:
   description: The repairs that a guard refuses, one entry for each guard that does.
   returned: success
@@ -127,6 +138,16 @@ refused:
       description: Why, with the numbers it saw.
       type: str
       sample: the trouble has lasted 40 s; a soft repair waits for 120 s (transient tolerance 120 s, soft rungs from 90 s)
+refused_left_out:
+  description: How many refusals were left out of RV(refused), which holds 100 at most.
+  returned: success
+  type: int
+  sample: 0
+notes_left_out:
+  description: How many notes were left out of RV(notes), which holds 100 at most. The next run brings them.
+  returned: success
+  type: int
+  sample: 0
 notes:
   description:
     - What has to be written down before anything is done, for the option O(selfheal.kubernetes.incident#module:notes).
@@ -195,11 +216,8 @@ def main() -> t.NoReturn:
             "report": plan_lines(plan),
             **plan.to_dict(),
         }
-        readable = seen.snapshot.cluster_uid is not None and seen.snapshot.nodes is not None
-        if policy.monitor_only or not readable:
-            result.update(notes=[], writes_needed=False)
-        else:
-            result["writes_needed"] = bool(plan.actions or plan.notes) or stale_record(client, seen)
+        may_write = not (policy.monitor_only or plan.blocked)
+        result["writes_needed"] = may_write and bool(plan.actions or plan.notes or stale_record(client, seen))
         return result
 
     run(module, body)
