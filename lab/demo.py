@@ -45,7 +45,8 @@ def _demo() -> int:
     # A demo that was interrupted has left the fault behind.
     drill.mend(sick)
     drill.wait_ready(sick, "True")
-    first_incident = len(drill.incidents())
+    # What earlier demos did to this node would count as attempts.
+    drill.forget()
 
     _expect("look at the healthy cluster (playbook health)", drill.health(), 0)
     say(f"FAULT: kubelet on {sick} is stopped and its unit disabled; nothing but a repair brings it back")
@@ -72,7 +73,7 @@ def _demo() -> int:
     second = drill.heal()
     _expect("heal again", second, 0)
 
-    [incident] = drill.incidents()[first_incident:]
+    [incident] = drill.incidents()
     history = incident["status"]["history"]
     moments = {moment["phase"]: datetime.fromisoformat(moment["at"]) for moment in history}
     timeline = [

@@ -62,7 +62,10 @@ class Drill:
     def bootstrap(self) -> Run:
         """Prepare the cluster as its administrator, and make the healer's kubeconfig."""
         return self.playbook(
-            "bootstrap", kubeconfig=self.cluster.kubeconfig, selfheal_healer_kubeconfig=str(self.healer)
+            "bootstrap",
+            kubeconfig=self.cluster.kubeconfig,
+            selfheal_cluster_uid=self.uid(),
+            selfheal_healer_kubeconfig=str(self.healer),
         )
 
     def health(self, **variables: Any) -> Run:
@@ -169,6 +172,18 @@ class Drill:
                 raise LabError(f"Ready of {node} is {status} after {seconds:.0f} s, expected {' or '.join(wanted)}")
             time.sleep(0.5)
         return now()
+
+    def forget(self) -> None:
+        """Clear what the healer remembers, and end the lease of a run that was killed."""
+        self.cluster.kubectl("delete", "incidents", "--all")
+        self.cluster.kubectl("delete", "lease", "selfheal", "-n", "self-healing", "--ignore-not-found")
+
+    def expire_lease(self) -> None:
+        """Let the lease of a killed run be as old as it would be after its duration."""
+        self.cluster.kubectl(
+            *("patch", "lease", "selfheal", "-n", "self-healing", "--type", "merge", "-p"),
+            '{"spec": {"renewTime": "2020-01-01T00:00:00.000000Z"}}',
+        )
 
     def make_sick(self, node: str) -> datetime:
         """Stop kubelet, and wait until a healer with short times may act on it; when the fault was done."""

@@ -51,13 +51,14 @@ options:
     description:
       - Settings that differ from their defaults. Every mistake in them is reported at once.
       - C(monitor_only) (V(true) or V(false), default V(true)), nothing is repaired and nothing is written.
-      - C(node_ready_threshold) (10-86400 seconds, default 300), a node that is not Ready for this long is confirmed sick.
+      - C(node_ready_threshold) (10-86400 seconds, default 300), a node that is not Ready for this long may be repaired by what is disruptive.
       - C(soft_rung_after) (0-86400 seconds, default 90), a service may be restarted after this long.
       - C(transient_tolerance) (0-86400 seconds, default 120), trouble shorter than this is left alone.
       - C(cooldown) (0-86400 seconds, default 300), no new attempt on a node this soon after the last.
       - C(max_attempts) (1-10 attempts, default 3), attempts on a node within attempt_window, then people.
       - C(attempt_window) (60-604800 seconds, default 86400), how long an attempt counts.
       - C(mass_failure_percent) (1-100 percent, default 20), more sick nodes than this and nobody is touched (1 node always may).
+      - C(max_repairs) (1-10 repairs, default 10), repairs in one run.
       - C(recovery_timeout) (60-1800 seconds, default 300), a repair must have proven itself within this time.
       - C(lease_duration) (300-900 seconds, default 300), a healer that is silent for this long has lost the cluster's lease.
     type: dict

@@ -26,11 +26,11 @@ attributes:
     support: none
   idempotent:
     support: partial
-    details: With O(state=held) a lease that is already held is renewed, which changes the Lease object.
+    details: With O(state=held) a lease that is held already is busy, whoever holds it.
 options:
   state:
     description:
-      - V(held) takes the lease, or keeps and renews it if O(holder) has it already. If another holder has it, the module fails and names that holder.
+      - V(held) takes the lease. If a run has it and has renewed it in time, the module fails and names that run.
       - V(released) lets it go if O(holder) has it with O(token).
     type: str
     choices:
@@ -39,8 +39,9 @@ options:
     default: held
   holder:
     description:
-      - The name of the run, unique among runs. In AWX the job's number makes a good one.
-      - If not set with O(state=held), one is made from the host's name and random digits.
+      - With O(state=held), a name for the run, for example the number of its job in AWX. Random digits are appended, see RV(holder).
+      - If not set, the host's name is used.
+      - With O(state=released), the name under which the lease is held.
     type: str
   token:
     description:
@@ -70,7 +71,7 @@ holder:
   description: The name under which the lease is held.
   returned: success
   type: str
-  sample: awx-job-4711
+  sample: awx-job-4711-9f3c1a
 token:
   description: The fencing token, which grows each time the lease changes hands.
   returned: success
@@ -119,10 +120,12 @@ def main() -> t.NoReturn:
             raise MonitorOnly("policy.monitor_only is on, so the lease is not taken: set it to false to heal")
         client = connect(module)
         identify(client, params["cluster_uid"])
-        holder = params["holder"] or f"{socket.gethostname()}-{secrets.token_hex(4)}"
         if params["state"] == "released":
+            holder = params["holder"]
             changed = lease.release(client, holder, params["token"], dry_run=module.check_mode)
             return {"changed": changed, "holder": holder, "token": params["token"]}
+        # Two runs may be given the same name, by two installations of AWX for one.
+        holder = f"{params['holder'] or socket.gethostname()}-{secrets.token_hex(3)}"
         held = lease.acquire(client, holder, policy.lease_duration, dry_run=module.check_mode)
         return {"changed": True, **held.to_dict()}
 

@@ -112,6 +112,10 @@ actions:
       description: Whether pods of the node suffer from it.
       type: bool
       sample: false
+    machine_id:
+      description: The machine-id that the node reports, by which a role makes sure that the host is the node.
+      type: str
+      sample: 1b4f0c1e5d2a4c7b9e8f7a6b5c4d3e2f
     deadline_seconds:
       description: Within how many seconds the role ends, its connection time-outs included.
       type: int

@@ -36,11 +36,11 @@ options:
     type: str
     required: true
   dest:
-    description: Path of the file to write. Its directory must exist.
+    description: Absolute path of the file to write. Its directory must exist.
     type: path
     required: true
   seconds:
-    description: For how long the token is asked for. The cluster may give it for a shorter time.
+    description: For how long the token is asked for, 600 at least. The cluster may give it for a shorter time.
     type: int
     default: 86400
 """
@@ -50,7 +50,7 @@ EXAMPLES = r"""
   selfheal.kubernetes.service_account_kubeconfig:
     cluster_uid: 0b9b5a4e-6e4f-4b55-b0b3-1a3b8a3c9d10
     service_account: selfheal-healer
-    dest: ./healer.kubeconfig
+    dest: /home/me/healer.kubeconfig
 """
 
 RETURN = r"""
@@ -58,7 +58,7 @@ dest:
   description: The path of the file.
   returned: success
   type: str
-  sample: ./healer.kubeconfig
+  sample: /home/me/healer.kubeconfig
 expires:
   description: When the token ends.
   returned: success and not check mode
@@ -84,6 +84,9 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import
     run,
 )
 
+# Kubernetes gives no token for a shorter time.
+MIN_SECONDS = 600
+
 
 def main() -> t.NoReturn:
     """Entry point."""
@@ -102,9 +105,14 @@ def main() -> t.NoReturn:
         params = module.params
         namespace = check_name("namespace", params["namespace"])
         account = check_name("service_account", params["service_account"])
-        folder = os.path.dirname(os.path.abspath(params["dest"]))
+        # A module's working directory is not the user's, so a relative path would end up where nobody looks for it.
+        if not os.path.isabs(params["dest"]):
+            raise SettingsError(f"dest: expected an absolute path, got {params['dest']}")
+        folder = os.path.dirname(params["dest"])
         if not os.path.isdir(folder):
             raise SettingsError(f"dest: {folder} is not a directory")
+        if params["seconds"] < MIN_SECONDS:
+            raise SettingsError(f"seconds: expected at least {MIN_SECONDS}, got {params['seconds']}")
         client = connect(module)
         identify(client, params["cluster_uid"])
         if module.check_mode:
@@ -117,12 +125,16 @@ def main() -> t.NoReturn:
 
 
 def _write(module: AnsibleModule, dest: str, content: dict[str, t.Any]) -> None:
-    # JSON is YAML, and a temporary file of mkstemp is readable by its owner only from its first moment on.
-    handle, temporary = tempfile.mkstemp(dir=module.tmpdir)
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        json.dump(content, stream, indent=2)
-    # The mode of a file that is there already must not be taken over, not even for a moment.
-    module.atomic_move(temporary, dest, keep_dest_attrs=False)
+    # JSON is YAML. A file of mkstemp is readable by its owner only, and stays so when it takes dest's place; Ansible's
+    # atomic_move would give a new file the mode of the umask.
+    try:
+        handle, temporary = tempfile.mkstemp(dir=os.path.dirname(os.path.abspath(dest)), prefix=".kubeconfig-")
+        module.add_cleanup_file(temporary)
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            json.dump(content, stream, indent=2)
+        os.replace(temporary, dest)
+    except OSError as exc:
+        module.fail_json(msg=f"dest: {dest} cannot be written: {exc.strerror}")
 
 
 if __name__ == "__main__":

@@ -123,6 +123,12 @@ def test_a_kubeconfig_for_a_service_account(
         "cluster_health_info", account="", host="", ca_cert="", kubeconfig=str(dest), cluster_uid=cluster.uid
     )
     assert looked["verdict"] == "healthy"
+    dest.chmod(0o644)
+    module("service_account_kubeconfig", account=admin_token, **options)
+    assert dest.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == [dest.name]
+    nowhere = module("service_account_kubeconfig", account=admin_token, **(options | {"dest": str(tmp_path)}))
+    assert nowhere["failed"] and "cannot be written" in nowhere["msg"]
     # The healer may not give itself a token.
     refused = module("service_account_kubeconfig", **options)
     assert refused["failed"] and refused["error_class"] == "Forbidden"

@@ -45,5 +45,4 @@ def _mend(drill: Drill) -> None:
     for node in drill.cluster.nodes():
         drill.wait_ready(node.name, "True")
     # Each test tells a story of its own, so what the last one left in the healer's memory is cleared.
-    drill.cluster.kubectl("delete", "incidents", "--all")
-    drill.cluster.kubectl("delete", "lease", "selfheal", "-n", "self-healing", "--ignore-not-found")
+    drill.forget()

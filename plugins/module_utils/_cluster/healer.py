@@ -20,6 +20,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
     MonitorOnly,
     NotBootstrapped,
     StoreError,
+    Unreachable,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.observe import identify, observe
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import Judgement, judge
@@ -162,15 +163,20 @@ class Healer:
         end = self._monotonic() + timeout
         good, renewals, last = 0, set[datetime | None](), "not observed yet"
         while True:
-            self._renew()
-            snapshot = observe(self._client, self._uid, node)
-            judgement = judge(snapshot, self._policy)
-            incident = self._current(node, node_uid)
-            trouble = _trouble(snapshot, judgement, node, incident.node_uid)
+            try:
+                self._renew()
+                snapshot = observe(self._client, self._uid, node)
+                incident = self._current(node, node_uid)
+                trouble = _trouble(snapshot, judge(snapshot, self._policy), node, incident.node_uid)
+            except Unreachable as exc:
+                # An API server that is away for a moment says nothing about the node; for longer, the lease is gone.
+                if self._monotonic() + SAMPLE_SECONDS >= end:
+                    raise
+                trouble = str(exc)
             if trouble is None:
                 good += 1
                 renewals.add((snapshot.heartbeats or {})[node].renewed)
-                last = f"{good} good observations, {len(renewals) - 1} renewals of its Lease seen"
+                last = f"{good} good observations, its Lease seen to move {len(renewals) - 1} times"
                 if good >= GOOD_SAMPLES and len(renewals) > 1:
                     return self._settle(incident, Event.RECOVER, snapshot.observed_at, f"proven healthy: {last}")
             else:

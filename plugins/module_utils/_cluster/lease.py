@@ -48,12 +48,13 @@ class Held:
 
 
 def acquire(client: Client, holder: str, duration: int, dry_run: bool = False) -> Held:
-    """Take the lease, or keep it if it is ours already.
+    """Take the lease.
 
-    The fencing token is the number of transitions: it grows each time the lease changes hands, a return to the
-    same holder after a release included.
+    A lease in date is never taken over, not even by a holder of the same name: two runs may have been given one name,
+    and each would believe the lease to be its own. The fencing token is the number of transitions; it grows each time
+    the lease is taken.
 
-    :raises LeaseBusy: when somebody else holds it and has renewed it within its duration.
+    :raises LeaseBusy: when somebody holds it and has renewed it within its duration.
     """
     current = _read(client)
     if current is None:
@@ -61,9 +62,7 @@ def acquire(client: Client, holder: str, duration: int, dry_run: bool = False) -
     spec, now = current.body.get("spec") or {}, current.date
     owner = spec.get("holderIdentity") or ""
     expires = _expires(spec)
-    if owner == holder and expires is not None and expires > now:
-        return _write(client, current, holder, _token(spec), duration, dry_run)
-    if owner and owner != holder:
+    if owner:
         if expires is None:
             raise StoreError(f"Lease {NAMESPACE}/{NAME} held by {owner} has no readable renewTime: delete it by hand")
         if expires > now:

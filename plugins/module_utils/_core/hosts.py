@@ -21,14 +21,12 @@ def match_host(node: Node, hosts: Mapping[str, Iterable[str]]) -> str:
     """The inventory host for a node.
 
     :param hosts: inventory host name to the other names and addresses it answers to.
-    :returns: the host of the node's own name, else the one that has the name or an InternalIP of the node as an alias.
+    :returns: the one host that has the name or an InternalIP of the node as its own name or as an alias.
     :raises HostError: when there is none, or more than one.
     """
     for host, aliases in hosts.items():
         if not isinstance(aliases, (list, tuple)):
             raise HostError(f"hosts.{host}: expected a list of names and addresses, got {aliases!r}")
-    if node.name in hosts:
-        return node.name
     wanted = {node.name, *node.addresses}
     matches = sorted(host for host, aliases in hosts.items() if host in wanted or wanted & {str(a) for a in aliases})
     if len(matches) == 1:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import CHECKS
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Finding, Snapshot, Verdict
@@ -37,12 +38,32 @@ class Judgement:
 
     def worst(self, name: str) -> Finding | None:
         """The finding that a node is repaired for: the unhealthy one that has lasted longest."""
-        sick = [f for f in self.findings if f.node == name and f.verdict is Verdict.UNHEALTHY]
+        sick = [f for f in self.of_node(name) if f.verdict is Verdict.UNHEALTHY]
         return min(sick, key=lambda f: (f.since or self.observed_at, f.check)) if sick else None
 
     def of_node(self, name: str) -> tuple[Finding, ...]:
         """The findings about one node."""
-        return tuple(f for f in self.findings if f.node == name)
+        return self._by_node.get(name, ())
+
+    @property
+    def unread_lines(self) -> list[str]:
+        """What could not be read and why, each reason once."""
+        reasons: dict[str, list[str]] = {}
+        for part, why in sorted(self.unread.items()):
+            reasons.setdefault(why, []).append(part)
+        return [f"{', '.join(parts)}: {why}" for why, parts in reasons.items()]
+
+    @cached_property
+    def sick_nodes(self) -> int:
+        """How many nodes have a finding, the unknown ones too."""
+        return len(self._by_node)
+
+    @cached_property
+    def _by_node(self) -> Mapping[str, tuple[Finding, ...]]:
+        found: dict[str, tuple[Finding, ...]] = {}
+        for finding in self.findings:
+            found[finding.node] = (*found.get(finding.node, ()), finding)
+        return found
 
 
 def judge(snapshot: Snapshot, policy: Policy) -> Judgement:

@@ -75,6 +75,7 @@ class Node:
     unschedulable: bool
     deleting: bool
     addresses: tuple[str, ...]
+    machine_id: str
     conditions: tuple[Condition, ...]
 
     @property
@@ -107,6 +108,7 @@ class Node:
                 for a in status.get("addresses") or ()
                 if a.get("type") == "InternalIP" and a.get("address")
             ),
+            machine_id=str((status.get("nodeInfo") or {}).get("machineID") or ""),
             conditions=tuple(
                 Condition(
                     type=str(c.get("type") or ""),
@@ -132,9 +134,13 @@ class Heartbeat:
         return None if self.renewed is None else seconds_between(self.renewed, now)
 
     def expired(self, now: datetime) -> bool:
-        """Whether the Lease has run out; one that was never renewed has."""
-        age = self.age(now)
-        return age is None or age > self.duration
+        """Whether the Lease has run out; one that was never renewed has.
+
+        So has one from the future: a clock that far ahead proves nothing about now.
+        """
+        if self.renewed is None:
+            return True
+        return abs((now - self.renewed).total_seconds()) >= self.duration + 1
 
     @classmethod
     def from_api(cls, item: Mapping[str, Any]) -> Heartbeat:
@@ -258,6 +264,7 @@ class Action:
     message: str
     disruptive: bool
     deadline: int
+    machine_id: str
     host: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -272,6 +279,7 @@ class Action:
             "message": self.message,
             "disruptive": self.disruptive,
             "deadline_seconds": self.deadline,
+            "machine_id": self.machine_id,
         }
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards import GUARDS, attempts
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards import GUARDS, mass_failure
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards._base import Candidate, Situation
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts import HostError, match_host
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import Judgement
@@ -26,7 +26,6 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model im
     Phase,
     Refusal,
     Snapshot,
-    Verdict,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import count_within, seconds_between
@@ -49,6 +48,7 @@ class Note:
 OPEN = "open"
 # A storm must neither flood a job's log nor the API server; what is left out comes with the next run.
 LIST_LIMIT = 100
+QUIET = frozenset(guard.name for guard in GUARDS if guard.quiet)
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,7 @@ def make_plan(
     actions: list[Action] = []
     refusals: list[Refusal] = []
     people: list[str] = []
+    urgent: list[Note] = []
     notes: list[Note] = list(_departures(snapshot, open_ones.values(), wanted))
     for node in sorted(snapshot.nodes or (), key=lambda n: (n.is_control_plane, n.name)):
         if wanted and node.name not in wanted:
@@ -109,44 +110,60 @@ def make_plan(
         incident = open_ones.get((node.name, node.uid))
         finding = judgement.worst(node.name)
         if finding is None:
-            if incident is not None and not _is_unknown(judgement, node.name):
+            unknown = judgement.of_node(node.name)
+            if incident is not None and not (unknown or judgement.unread):
                 notes.append(Note(node.name, node.uid, Event.RECOVER.value, "seen healthy"))
+            if not policy.monitor_only:
+                people += [
+                    f"{node.name}: {f.reason}, {f.message}"
+                    for f in unknown
+                    if f.since is None or f.persisted(now) >= policy.transient_tolerance
+                ]
             continue
+        # An incident that was left open by a healer which is gone says nothing about how long this trouble lasts.
         since = finding.since or now
-        if incident is not None:
-            since = min(since, incident.since)
         attempted_at = tuple(sorted(tried.get((node.name, node.uid), ())))
-        notes.extend(_notes(finding, incident, policy, now, since, attempted_at))
+        wishes = list(_notes(finding, incident, policy, now, since, attempted_at))
         rung = rung_for(finding.reason, incident.attempts if incident else 0)
         if rung is None:
+            notes.extend(wishes)
+            people.append(f"{node.name}: {finding.reason}, and no repair is known for it")
             continue
         candidate = Candidate(
             node=node, finding=finding, incident=incident, rung=rung, since=since, attempted_at=attempted_at
         )
-        objections = [(guard.name, guard.objection(candidate, situation)) for guard in GUARDS]
-        refused = [Refusal(node.name, rung.name, name, text) for name, text in objections if text]
+        now_situation = replace(situation, planned=len(actions))
+        objections = {guard.name: guard.objection(candidate, now_situation) for guard in GUARDS}
+        refused = [Refusal(node.name, rung.name, name, text) for name, text in objections.items() if text]
         refusals.extend(refused)
-        if any(r.guard == attempts.GUARD.name for r in refused):
-            people.append(
-                f"{node.name}: {finding.reason}, {next(r.message for r in refused if r.guard == attempts.GUARD.name)}"
+        loud = [r for r in refused if r.guard not in QUIET]
+        if loud and not policy.monitor_only:
+            people.append(f"{node.name}: {finding.reason}, {loud[0].message}")
+        if incident is None and any(r.guard == mass_failure.GUARD.name for r in refused):
+            # The trouble is not in the nodes, so it gets no story of each of them.
+            continue
+        if refused:
+            notes.extend(wishes)
+            continue
+        urgent.extend(wishes)
+        actions.append(
+            Action(
+                node=node.name,
+                node_uid=node.uid,
+                rung=rung.name,
+                role=rung.role,
+                reason=finding.reason,
+                message=finding.message,
+                disruptive=rung.disruptive,
+                deadline=rung.deadline,
+                machine_id=node.machine_id,
             )
-        if not refused:
-            actions.append(
-                Action(
-                    node=node.name,
-                    node_uid=node.uid,
-                    rung=rung.name,
-                    role=rung.role,
-                    reason=finding.reason,
-                    message=finding.message,
-                    disruptive=rung.disruptive,
-                    deadline=rung.deadline,
-                )
-            )
+        )
     blocked = _blocked(judgement, policy, expected_uid, snapshot.cluster_uid)
     if blocked or policy.monitor_only:
-        notes = []
-    return Plan(tuple(actions), tuple(refusals), tuple(notes), blocked, tuple(people))
+        urgent, notes = [], []
+    # What a repair of this run needs comes first, because the list may be cut.
+    return Plan(tuple(actions), tuple(refusals), (*urgent, *notes), blocked, tuple(people))
 
 
 def with_hosts(plan: Plan, snapshot: Snapshot, hosts: Mapping[str, Iterable[str]]) -> Plan:
@@ -169,7 +186,7 @@ def with_hosts(plan: Plan, snapshot: Snapshot, hosts: Mapping[str, Iterable[str]
 def _blocked(judgement: Judgement, policy: Policy, expected_uid: str | None, uid: str | None) -> str:
     """Why nothing at all may be done, or an empty text."""
     if judgement.unread:
-        parts = "; ".join(f"{part}: {why}" for part, why in sorted(judgement.unread.items()))
+        parts = "; ".join(judgement.unread_lines)
         return f"not everything could be observed, so nothing is repaired ({parts})"
     if not policy.monitor_only and not expected_uid:
         return (
@@ -178,10 +195,6 @@ def _blocked(judgement: Judgement, policy: Policy, expected_uid: str | None, uid
             " one"
         )
     return ""
-
-
-def _is_unknown(judgement: Judgement, node: str) -> bool:
-    return bool(judgement.unread) or any(f.verdict is Verdict.UNKNOWN for f in judgement.of_node(node))
 
 
 def _departures(snapshot: Snapshot, open_ones: Iterable[Incident], wanted: set[str]) -> Iterable[Note]:

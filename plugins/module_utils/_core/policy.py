@@ -39,12 +39,15 @@ class Policy:
     max_attempts: int = 3
     attempt_window: int = 86400
     mass_failure_percent: int = 20
+    max_repairs: int = 10
     recovery_timeout: int = 300
     lease_duration: int = 300
 
 
 SETTINGS: Mapping[str, Setting] = {
-    "node_ready_threshold": Setting(10, 86400, "seconds", "a node that is not Ready for this long is confirmed sick"),
+    "node_ready_threshold": Setting(
+        10, 86400, "seconds", "a node that is not Ready for this long may be repaired by what is disruptive"
+    ),
     "soft_rung_after": Setting(0, 86400, "seconds", "a service may be restarted after this long"),
     "transient_tolerance": Setting(0, 86400, "seconds", "trouble shorter than this is left alone"),
     "cooldown": Setting(0, 86400, "seconds", "no new attempt on a node this soon after the last"),
@@ -53,6 +56,7 @@ SETTINGS: Mapping[str, Setting] = {
     "mass_failure_percent": Setting(
         1, 100, "percent", "more sick nodes than this and nobody is touched (1 node always may)"
     ),
+    "max_repairs": Setting(1, 10, "repairs", "repairs in one run"),
     "recovery_timeout": Setting(60, 1800, "seconds", "a repair must have proven itself within this time"),
     "lease_duration": Setting(
         300, 900, "seconds", "a healer that is silent for this long has lost the cluster's lease"

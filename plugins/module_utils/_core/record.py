@@ -15,6 +15,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge im
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Verdict
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import format_time
 
+NODES_LIMIT = 50
 _HEALTHY = {Verdict.HEALTHY: "True", Verdict.UNHEALTHY: "False", Verdict.UNKNOWN: "Unknown"}
 
 
@@ -37,8 +38,9 @@ def derive(judgement: Judgement, incidents: Iterable[Incident]) -> dict[str, Any
         "openIncidents": len(open_ones),
         "unhealthyNodes": [
             {"name": f.node, "reason": f.reason, "since": format_time(f.since)}
-            for f in sorted(sick, key=lambda f: (f.node, f.check))
+            for f in sorted(sick, key=lambda f: (f.node, f.check))[:NODES_LIMIT]
         ],
+        "unhealthyNodeCount": len({f.node for f in sick}),
     }
     if starts:
         status["unhealthySince"] = format_time(min(starts))

@@ -45,7 +45,7 @@ def health_lines(snapshot: Snapshot, judgement: Judgement) -> list[str]:
         lines.append(
             f"{len(nodes) - sick} of {len(nodes)} nodes are healthy; {sick - len(told)} sick ones left out here"
         )
-    lines += [f"could not read {part}: {why}" for part, why in sorted(judgement.unread.items())]
+    lines += [f"could not read {line}" for line in judgement.unread_lines]
     return lines
 
 

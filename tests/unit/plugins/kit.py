@@ -48,6 +48,7 @@ def node(name: str = "w1", condition: Condition | None = None, **changes: object
         unschedulable=False,
         deleting=False,
         addresses=(),
+        machine_id="0123456789abcdef0123456789abcdef",
         conditions=(condition or ready(),),
     )
     return replace(made, **changes)  # type: ignore[arg-type]

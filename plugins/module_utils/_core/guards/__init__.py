@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards import (
     attempts,
+    budget,
     cooldown,
     excluded,
     human_cordon,
@@ -35,4 +36,5 @@ GUARDS = (
     transient_tolerance.GUARD,
     cooldown.GUARD,
     attempts.GUARD,
+    budget.GUARD,
 )

@@ -36,19 +36,24 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Situation:
-    """Everything a guard may look at besides the candidate."""
+    """Everything a guard may look at besides the candidate; ``planned`` counts the repairs that are planned already."""
 
     snapshot: Snapshot
     judgement: Judgement
     policy: Policy
     now: datetime
     expected_uid: str | None
+    planned: int = 0
 
 
 @dataclass(frozen=True)
 class Guard:
-    """A rule that can only say no: ``objection`` gives the reason with the numbers it saw, or None."""
+    """A rule that can only say no: ``objection`` gives the reason with the numbers it saw, or None.
+
+    ``quiet`` is for refusals that ask for nobody's attention: time settles them, or a person has wanted them.
+    """
 
     name: str
     about: str
     objection: Callable[[Candidate, Situation], str | None]
+    quiet: bool = False

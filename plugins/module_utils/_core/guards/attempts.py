@@ -16,11 +16,14 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times im
 def _objection(candidate: Candidate, situation: Situation) -> str | None:
     incident = candidate.incident
     if incident is not None and incident.phase is Phase.ESCALATED:
-        return f"incident {incident.name} was handed to people after {incident.attempts} attempts"
+        return (
+            f"incident {incident.name} was handed to people after {incident.attempts} attempts:"
+            " repair the node by hand, or delete the incident to allow new attempts"
+        )
     window, limit = situation.policy.attempt_window, situation.policy.max_attempts
     made = count_within(candidate.attempted_at, window, situation.now)
     if made >= limit:
-        return f"{made} attempts in the last {window} s; the limit is {limit}"
+        return f"{made} attempts in the last {window} s; the limit is {limit}: repair the node by hand"
     return None
 
 

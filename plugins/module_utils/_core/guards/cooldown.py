@@ -21,4 +21,4 @@ def _objection(candidate: Candidate, situation: Situation) -> str | None:
     return None
 
 
-GUARD = Guard("cooldown", "No new attempt on a node too soon after the last.", _objection)
+GUARD = Guard("cooldown", "No new attempt on a node too soon after the last.", _objection, quiet=True)

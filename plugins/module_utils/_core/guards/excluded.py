@@ -18,4 +18,4 @@ def _objection(candidate: Candidate, situation: Situation) -> str | None:
     return None if value is None else f"label {LABEL}={value!r} excludes the node"
 
 
-GUARD = Guard("excluded", f"No repair of a node with the label {LABEL}.", _objection)
+GUARD = Guard("excluded", f"No repair of a node with the label {LABEL}.", _objection, quiet=True)

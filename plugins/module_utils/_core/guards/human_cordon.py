@@ -16,4 +16,4 @@ def _objection(candidate: Candidate, situation: Situation) -> str | None:
     return "the node is cordoned: somebody works on it" if candidate.node.unschedulable else None
 
 
-GUARD = Guard("human_cordon", "No repair of a node that a person has cordoned.", _objection)
+GUARD = Guard("human_cordon", "No repair of a node that a person has cordoned.", _objection, quiet=True)

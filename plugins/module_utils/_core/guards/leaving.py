@@ -15,4 +15,4 @@ def _objection(candidate: Candidate, situation: Situation) -> str | None:
     return "the node is being deleted from the cluster" if candidate.node.deleting else None
 
 
-GUARD = Guard("leaving", "No repair of a node that is leaving the cluster.", _objection)
+GUARD = Guard("leaving", "No repair of a node that is leaving the cluster.", _objection, quiet=True)

@@ -8,9 +8,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import node_heartbeat
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards._base import Candidate, Guard, Situation
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Verdict
 
 
 def _objection(candidate: Candidate, situation: Situation) -> str | None:
@@ -18,16 +16,12 @@ def _objection(candidate: Candidate, situation: Situation) -> str | None:
     heartbeats = situation.snapshot.heartbeats
     if nodes is None or heartbeats is None:
         return "the sick nodes cannot be counted, because nodes or their Leases could not be read"
-    # NodeHeartbeat is among the findings, so that nodes which a stopped controller-manager leaves Ready count as well.
-    sick = len({f.node for f in situation.judgement.findings if f.verdict is not Verdict.HEALTHY})
-    silent = sum(f.check == node_heartbeat.CHECK.name for f in situation.judgement.findings)
+    # NodeHeartbeat is among the checks, so that nodes which a stopped controller-manager leaves Ready count as well.
+    sick = situation.judgement.sick_nodes
     percent = situation.policy.mass_failure_percent
     limit = max(1, len(nodes) * percent // 100)
     if sick > limit:
-        return (
-            f"{sick} of {len(nodes)} nodes are sick ({silent} without a Lease in date);"
-            f" the limit is {limit} ({percent} %, at least 1)"
-        )
+        return f"{sick} of {len(nodes)} nodes are sick or silent; the limit is {limit} ({percent} %, at least 1)"
     return None
 
 

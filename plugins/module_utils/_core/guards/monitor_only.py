@@ -17,4 +17,4 @@ def _objection(candidate: Candidate, situation: Situation) -> str | None:
     return None
 
 
-GUARD = Guard("monitor_only", "Healing must be switched on; it is off by default.", _objection)
+GUARD = Guard("monitor_only", "Healing must be switched on; it is off by default.", _objection, quiet=True)

@@ -19,4 +19,4 @@ def _objection(candidate: Candidate, situation: Situation) -> str | None:
     return None if value is None else f"annotation {ANNOTATION}={value!r} is on the node; take it off to allow repairs"
 
 
-GUARD = Guard("paused", f"No repair of a node with the annotation {ANNOTATION}.", _objection)
+GUARD = Guard("paused", f"No repair of a node with the annotation {ANNOTATION}.", _objection, quiet=True)

@@ -26,4 +26,4 @@ def _objection(candidate: Candidate, situation: Situation) -> str | None:
     return None
 
 
-GUARD = Guard("transient_tolerance", "Trouble must last before it is repaired.", _objection)
+GUARD = Guard("transient_tolerance", "Trouble must last before it is repaired.", _objection, quiet=True)

@@ -15,7 +15,6 @@ ONE = node("w1", addresses=("10.0.0.11", "fd00::11"))
     ("hosts", "host"),
     [
         pytest.param({"w1": [], "w2": []}, "w1", id="by its own name"),
-        pytest.param({"w1": ["10.0.0.99"], "w2": ["10.0.0.11"]}, "w1", id="its own name wins over an address"),
         pytest.param({"web": ["10.0.0.11"], "w2": ["10.0.0.12"]}, "web", id="by ansible_host"),
         pytest.param({"web": ["", "w1", ""], "db": ["", "", ""]}, "web", id="by selfheal_node"),
         pytest.param({"web": ["fd00::11"]}, "web", id="by another address"),
@@ -38,6 +37,11 @@ def test_match(hosts: dict[str, list[str]], host: str) -> None:
         pytest.param({"w10": [], "w": ["w11"]}, "among 2 hosts", id="names that only begin alike"),
         pytest.param({"W1": []}, "no inventory host", id="case matters"),
         pytest.param({"b": ["10.0.0.11"], "a": ["w1"]}, "several inventory hosts match", id="two of them"),
+        pytest.param(
+            {"w1": ["10.1.0.11"], "b-w1": ["10.0.0.11", "w1"]},
+            "several inventory hosts match",
+            id="two clusters, one name",
+        ),
         pytest.param({"h": "w1"}, "hosts.h: expected a list of names and addresses, got 'w1'", id="text"),
         pytest.param({"h": None}, "hosts.h: expected a list", id="nothing"),
         pytest.param({"w1": [], "h": 5}, "hosts.h: expected a list", id="a number beside the match"),

@@ -18,7 +18,8 @@ LEASES = {
     "just in date": (Heartbeat(ago(40), 40), None),
     "just expired": (Heartbeat(ago(41), 40), "HeartbeatExpired"),
     "with a duration of its own": (Heartbeat(ago(41), 60), None),
-    "renewed in the future": (Heartbeat(ago(-300), 40), None),
+    "renewed in the near future": (Heartbeat(ago(-40), 40), None),
+    "renewed in the far future": (Heartbeat(ago(-41), 40), "HeartbeatExpired"),
     "never renewed": (Heartbeat(None, 40), "HeartbeatAbsent"),
     "absent": (None, "HeartbeatAbsent"),
 }

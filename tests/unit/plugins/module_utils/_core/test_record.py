@@ -24,6 +24,7 @@ def test_healthy() -> None:
         "repairAttempts": 0,
         "openIncidents": 0,
         "unhealthyNodes": [],
+        "unhealthyNodeCount": 0,
     }
 
 

@@ -45,9 +45,7 @@ def test_a_cluster_that_does_not_answer() -> None:
     lines = health(Snapshot(NOW, unread={"identity": "refused", "nodes": "refused", "heartbeats": "refused"}))
     assert lines == [
         "cluster (unidentified) is UNKNOWN, 0 nodes seen",
-        "could not read heartbeats: refused",
-        "could not read identity: refused",
-        "could not read nodes: refused",
+        "could not read heartbeats, identity, nodes: refused",
     ]
 
 
