@@ -66,6 +66,7 @@ def _demo() -> int:
     say(f"monitor-only wrote nothing: {_yes(untouched)}; {sick} is still NotReady: {_yes(still_sick)}")
 
     heal_since = now()
+    say("heal begins, with healing switched on")
     heal = drill.heal()
     _expect("heal (playbook heal with healing switched on)", heal, 0)
     seen_ready = drill.wait_ready(sick, "True", seconds=10)
@@ -105,10 +106,15 @@ def _demo() -> int:
     )
     healthy = all(checks.values())
     print(f"\n{'HEALTHY' if healthy else 'NOT AS IT SHOULD BE'}; report: {REPORT.relative_to(CHECKOUT)}")
-    print(
-        "The cluster is kept for you to look at, make clean removes it:"
-        f' eval "$(python3 -m lab.toolchain run -- python -m lab env --name {cluster.name})"'
-    )
+    print(f"""
+The cluster is kept. To play with it, in this folder:
+  eval "$(python3 -m lab.toolchain env)"; eval "$(python -m lab env --name {cluster.name})"
+  docker exec {sick} systemctl disable --now kubelet    # break it
+  ansible-playbook selfheal.kubernetes.health
+  ansible-playbook selfheal.kubernetes.heal -i {cluster.inventory} \\
+    -e selfheal_kubeconfig={drill.healer} -e selfheal_cluster_uid={drill.uid()} -e selfheal_monitor_only=false
+  python -m lab down --name {cluster.name}              # remove it; make clean removes the caches as well
+""")
     return 0 if healthy else 1
 
 

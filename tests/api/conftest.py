@@ -22,7 +22,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster import lease
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.healer import Healer
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
-from ansible_collections.selfheal.kubernetes.tests.api.control_plane import ADMIN_TOKEN, ControlPlane
+from ansible_collections.selfheal.kubernetes.tests.api.control_plane import ADMIN_TOKEN, HEALER_LEASE, ControlPlane
 
 from lab import golang
 from lab.paths import CHECKOUT
@@ -110,6 +110,8 @@ def healer(cluster: ControlPlane, healer_token: str) -> MakeHealer:
 
     def make(holder: str = "healer-a", policy: Policy = HEALING, **options: Any) -> Healer:
         client = options.pop("client", None) or cluster.client(healer_token)
+        # Whoever had the lease before is gone: what becomes of it then is for test_lease.py.
+        cluster.request("PATCH", HEALER_LEASE, {"spec": {"holderIdentity": ""}})
         held = lease.acquire(client, holder, policy.lease_duration)
         return Healer(client, policy, cluster.uid, held.holder, held.token, **options)
 

@@ -289,7 +289,12 @@ class ControlPlane:
             "lastTransitionTime": at,
             "lastHeartbeatTime": at,
         }
-        self.must("PATCH", f"/api/v1/nodes/{name}/status", {"status": {"conditions": [ready]}}, "strategic-merge-patch")
+        status = {"conditions": [ready]}
+        self.must("PATCH", f"/api/v1/nodes/{name}/status", {"status": status}, "strategic-merge-patch")
+
+    def is_machine(self, name: str, machine_id: str) -> None:
+        """Say which machine a node runs on."""
+        self.must("PATCH", f"/api/v1/nodes/{name}/status", {"status": {"nodeInfo": {"machineID": machine_id}}})
 
     def renew(self, names: Iterable[str], seconds: float = 0) -> None:
         """Say that the nodes' Leases were renewed so many seconds ago."""

@@ -83,13 +83,22 @@ def test_busy_names_the_holder_and_how_long(cluster: ControlPlane, healer_token:
     assert spec(cluster)["holderIdentity"] == "awx-job-4711"
 
 
-def test_who_has_it_keeps_it_with_the_same_token(cluster: ControlPlane, healer_token: str) -> None:
+def test_not_even_a_holder_of_the_same_name_takes_it_over(cluster: ControlPlane, healer_token: str) -> None:
     client = cluster.client(healer_token)
-    first = lease.acquire(client, "a", DURATION)
+    held = lease.acquire(client, "a", DURATION)
+    with pytest.raises(LeaseBusy, match="^busy: a heals this cluster now"):
+        lease.acquire(client, "a", DURATION)
     age(cluster, 100)
-    again = lease.acquire(client, "a", DURATION)
-    assert (again.holder, again.token) == (first.holder, first.token)
-    assert again.expires > datetime.now(UTC) + timedelta(seconds=DURATION - 60)
+    renewed = lease.renew(client, "a", held.token, DURATION)
+    assert renewed.token == held.token
+    assert renewed.expires > datetime.now(UTC) + timedelta(seconds=DURATION - 60)
+
+
+def test_a_lease_from_the_future_has_expired(cluster: ControlPlane, healer_token: str) -> None:
+    client = cluster.client(healer_token)
+    held = lease.acquire(client, "a", DURATION)
+    age(cluster, -2 * DURATION)
+    assert lease.acquire(client, "b", DURATION).token == held.token + 1
 
 
 @pytest.mark.parametrize("holder", ["b", "a"])

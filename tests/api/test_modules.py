@@ -91,18 +91,27 @@ def test_bad_options(cluster: ControlPlane, module: RunModule, name: str) -> Non
 
 
 def test_the_lease_in_check_mode(cluster: ControlPlane, module: RunModule) -> None:
-    who = {"cluster_uid": cluster.uid, "policy": HEALING, "holder": "a"}
-    assert module("remediation_lease", check_mode=True, **who)["changed"] is True
+    who = {"cluster_uid": cluster.uid, "policy": HEALING}
+    assert module("remediation_lease", check_mode=True, holder="a", **who)["changed"] is True
     assert cluster.request("GET", HEALER_LEASE)[0] == 404
+    held = module("remediation_lease", holder="a", **who)
+    busy = module("remediation_lease", check_mode=True, holder="a", **who)
+    assert busy["failed"] and busy["error_class"] == "LeaseBusy"
+    mine = {"holder": held["holder"], "token": held["token"]}
+    assert module("remediation_lease", check_mode=True, state="released", **mine, **who)["changed"] is True
+    assert cluster.get(HEALER_LEASE)["spec"]["holderIdentity"] == held["holder"]
+    assert module("remediation_lease", state="released", **mine, **who)["changed"] is True
+    assert module("remediation_lease", state="released", **mine, **who)["changed"] is False
+
+
+@pytest.mark.parametrize("given", ["awx-job-4711", None])
+def test_two_runs_of_one_name_are_two_holders(cluster: ControlPlane, module: RunModule, given: str | None) -> None:
+    who = {"cluster_uid": cluster.uid, "policy": HEALING} | ({"holder": given} if given else {})
     held = module("remediation_lease", **who)
-    released = module("remediation_lease", check_mode=True, state="released", token=held["token"], **who)
-    assert released["changed"] is True
-    assert cluster.get(HEALER_LEASE)["spec"]["holderIdentity"] == "a"
-
-
-def test_a_holder_gets_a_name_when_it_has_none(cluster: ControlPlane, module: RunModule) -> None:
-    held = module("remediation_lease", cluster_uid=cluster.uid, policy=HEALING)
-    assert held["holder"] and cluster.get(HEALER_LEASE)["spec"]["holderIdentity"] == held["holder"]
+    assert held["holder"].startswith(given or "") and held["holder"] != given
+    assert cluster.get(HEALER_LEASE)["spec"]["holderIdentity"] == held["holder"]
+    again = module("remediation_lease", **who)
+    assert again["failed"] and held["holder"] in again["msg"]
 
 
 def test_a_kubeconfig_for_a_service_account(
