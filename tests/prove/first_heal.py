@@ -155,7 +155,7 @@ def _warm(proof: Proof) -> None:
         "demo: monitor-only finds the node, touches nothing": "ok    monitor-only found the node and touched nothing",
         "demo: the node ends healthy": "ok    the node is healthy again",
         "demo: the second run is changed=0": "ok    the second run changed nothing",
-        "demo: the audit log shows no write to a node": "and to no node",
+        "demo: the audit log shows no write to a node": "ok    the healer wrote only its own memory",
     }.items():
         proof.show(claim, "told by the demo", "told" if words in demo.output else "not told", words in demo.output)
 
@@ -192,11 +192,12 @@ def _warm(proof: Proof) -> None:
 
 
 BAD_INPUT = {
-    "no kubeconfig": "no_kubeconfig",
-    "API not reachable, verdict unknown": "api_not_reachable",
-    "wrong cluster identity": "wrong_cluster",
-    "a node that no inventory host matches": "no_inventory_host",
-    "a node name that is no valid name": "invalid_node_name",
+    "no kubeconfig": r"\[(no kubeconfig|health without a kubeconfig)\]",
+    "API not reachable, verdict unknown": r"\[(nobody answers|health when nobody answers)\]",
+    "wrong cluster identity": r"\[(another cluster|a bootstrap of another cluster)\]",
+    "a node that no inventory host matches": r"\[a sick node without a host\]",
+    "a node name that is no valid name": r"\[a name that is none\]",
+    "nothing is changed by any of them (audit log)": "none_of_these_runs_has_changed_anything",
 }
 
 
