@@ -330,13 +330,13 @@ def test_a_lost_request_is_an_error_and_nothing_is_written(
 
 def test_the_record_is_written_only_when_it_changes(sick: ControlPlane, healer: MakeHealer) -> None:
     one = healer()
-    changed, _, told = one.write_record()
+    changed, _verdict, told = one.write_record()
     assert changed and told["healthy"] == "False" and told["unhealthyNodes"][0]["name"] == "w1"
     version = sick.get(RECORD)["metadata"]["resourceVersion"]
     assert one.write_record()[::2] == (False, told)
     assert sick.get(RECORD)["metadata"]["resourceVersion"] == version
     sick.make_well("w1")
-    changed, _, told = one.write_record()
+    changed, _verdict, told = one.write_record()
     assert changed and told["healthy"] == "True"
     assert sick.get(RECORD)["status"] == told
     assert sick.get(RECORD)["metadata"]["resourceVersion"] != version
@@ -349,7 +349,7 @@ def test_the_record_tells_of_the_last_repair(sick: ControlPlane, healer: MakeHea
     one.begin("w1", uid, "kubelet_restart")
     assert one.write_record()[2]["lastOutcome"] == "InProgress"
     one.fail("w1", uid, "no")
-    _changed, _, told = one.write_record()
+    _changed, _verdict, told = one.write_record()
     assert (told["lastOutcome"], told["repairAttempts"]) == ("RepairFailed", 1)
     assert told["lastRepair"] == "kubelet_restart on w1"
     assert "RepairFailed" in sick.kubectl("get", "clusterrecord").stdout

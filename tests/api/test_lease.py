@@ -94,13 +94,6 @@ def test_not_even_a_holder_of_the_same_name_takes_it_over(cluster: ControlPlane,
     assert renewed.expires > datetime.now(UTC) + timedelta(seconds=DURATION - 60)
 
 
-def test_a_lease_from_the_future_has_expired(cluster: ControlPlane, healer_token: str) -> None:
-    client = cluster.client(healer_token)
-    held = lease.acquire(client, "a", DURATION)
-    age(cluster, -2 * DURATION)
-    assert lease.acquire(client, "b", DURATION).token == held.token + 1
-
-
 @pytest.mark.parametrize("holder", ["b", "a"])
 def test_an_expired_lease_changes_hands_with_a_new_token(cluster: ControlPlane, healer_token: str, holder: str) -> None:
     client = cluster.client(healer_token)
@@ -164,7 +157,7 @@ def test_without_the_namespace_it_says_what_to_do(bare: ControlPlane) -> None:
 
 @pytest.mark.parametrize("when", ["taken first", "taken over", "renewed"])
 def test_a_lost_reply_does_not_lose_the_lease(cluster: ControlPlane, healer_token: str, when: str) -> None:
-    collection, _, _ = HEALER_LEASE.rpartition("/")
+    collection, _slash, _name = HEALER_LEASE.rpartition("/")
     client = LosesReplies(
         cluster.settings(healer_token), lose=("POST", collection) if when == "taken first" else ("PUT", HEALER_LEASE)
     )

@@ -39,7 +39,7 @@ BAD_OPTIONS: dict[str, tuple[str, dict[str, Any], str, str]] = {
     ),
     "a token of another cluster": (
         "service_account_kubeconfig",
-        {"cluster_uid": "0000", "service_account": "selfheal-healer", "dest": "./never-written"},
+        {"cluster_uid": "0000", "service_account": "selfheal-healer", "dest": "/tmp/never-written"},
         "WrongCluster",
         "expected 0000",
     ),
@@ -69,9 +69,15 @@ BAD_OPTIONS: dict[str, tuple[str, dict[str, Any], str, str]] = {
         "HostError",
         "hosts.w1: expected a list of names and addresses, got '10.0.0.1'",
     ),
+    "a file whose place is not said": (
+        "service_account_kubeconfig",
+        {"service_account": "selfheal-healer", "dest": "./never-written"},
+        "SettingsError",
+        "dest: expected an absolute path",
+    ),
     "an odd account": (
         "service_account_kubeconfig",
-        {"service_account": "../x", "dest": "./never-written"},
+        {"service_account": "../x", "dest": "/never/written"},
         "InvalidName",
         "service_account '../x' is not valid",
     ),

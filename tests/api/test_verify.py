@@ -78,7 +78,7 @@ def test_ready_with_a_lease_that_stands_still_is_no_proof(cluster: ControlPlane,
     cluster.make_well("w1")
     outcome = acted.verify("w1", cluster.uid_of("w1"), 20)
     assert not outcome.proceed
-    assert "0 renewals of its Lease seen" in outcome.message
+    assert "its Lease seen to move 0 times" in outcome.message
     assert (stored(cluster)["phase"], stored(cluster)["outcome"]) == ("Unhealthy", "RepairFailed")
     assert world.now < 20
 
