@@ -27,7 +27,7 @@ def main() -> int:
     try:
         with interruptible():
             return _demo()
-    except Stopped:
+    except (Stopped, KeyboardInterrupt):
         print("demo: interrupted; make demo goes on from what is complete", file=sys.stderr)
         return 130
     except LabError as error:
