@@ -39,7 +39,7 @@ e2e:  ## tests against a real cluster
 	$(PYTHON) tests/run.py $(in_lane) e2e
 
 prove-first-heal:  ## show that the first repair works and that without it nothing recovers
-	$(run) python tests/prove/first_heal.py
+	$(PYTHON) -m tests.prove.first_heal
 
 clean:  ## remove the lab's clusters and caches, the environments, and build/
 	$(PYTHON) -m lab clean
