@@ -4,8 +4,8 @@
 
 """``make prove-first-heal``: what the first heal must show, run again, one line for each item.
 
-Works on a fresh clone of HEAD, with nothing but the standard library, because it removes the environments. The cold items first remove everything that the lab has on this machine, so they take
-an hour in all; PROVE_COLD=0 leaves them out, and they are then told as short.
+Works on a fresh clone of HEAD, and with the standard library only: the cold items first remove everything that the lab
+has on this machine, environments too. They take an hour in all; PROVE_COLD=0 leaves them out, which is told as short.
 """
 
 from __future__ import annotations
@@ -140,8 +140,8 @@ def _cold(proof: Proof) -> None:
 def _warm(proof: Proof) -> None:
     # With the image in the cache; the cluster itself is made anew.
     proof.make("demo", "demo-before-warm")
-    down = [sys.executable, "-m", "lab.toolchain", "run", "--", "python", "-m", "lab", "down", "--name", "selfheal-demo"]
-    subprocess.run(down, cwd=proof.clone, check=True)
+    in_lane = [sys.executable, "-m", "lab.toolchain", "run", "--"]
+    subprocess.run([*in_lane, "python", "-m", "lab", "down", "--name", "selfheal-demo"], cwd=proof.clone, check=True)
     interrupted = proof.make("demo", "demo-interrupted", interrupt_after=12)
     demo = proof.make("demo", "demo-warm")
     proof.timed("make demo, image in the cache", 180, demo)
