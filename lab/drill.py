@@ -27,7 +27,7 @@ from lab.shell import LabError
 HEALER_USER = "system:serviceaccount:self-healing:selfheal-healer"
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 # The lab's clusters notice a silent kubelet within 20 s, so the drills need not wait for the defaults.
-SHORT = {"transient_tolerance": 5, "soft_rung_after": 5, "recovery_timeout": 120}
+SHORT = {"transient_tolerance": 5, "health_check_interval": 10, "node_failure_threshold": 1, "recovery_timeout": 120}
 DROP_IN = "/etc/systemd/system/kubelet.service.d/99-drill.conf"
 _RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Node
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Node
 
 
 class HostError(ValueError):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import node_ready
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import node_heartbeat, node_ready
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ KUBELET_RESTART = Rung(
 LADDERS: Mapping[str, tuple[Rung, ...]] = {
     node_ready.NOT_READY: (KUBELET_RESTART,),
     node_ready.STATUS_UNKNOWN: (KUBELET_RESTART,),
+    node_heartbeat.STOPPED: (KUBELET_RESTART,),
 }
 
 

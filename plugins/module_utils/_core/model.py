@@ -15,17 +15,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import check_node_name
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import (
-    format_time,
-    parse_time,
-    seconds_between,
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.baseline import Baseline
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import (
+    ApiEndpoint,
+    DaemonSet,
+    DiskUsage,
+    Etcd,
+    Event,
+    Heartbeat,
+    Node,
+    Pods,
+    ProbeResult,
+    Ref,
+    Service,
+    Usage,
 )
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import format_time, seconds_between
 
 STORY_LIMIT = 8
-CONTROL_PLANE_LABELS = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 
 
 class Verdict(StrEnum):
@@ -34,6 +44,23 @@ class Verdict(StrEnum):
     HEALTHY = "healthy"
     UNKNOWN = "unknown"
     UNHEALTHY = "unhealthy"
+
+
+class Severity(StrEnum):
+    """How much a finding matters. Warnings are told, but do not make a cluster unhealthy and are never repaired."""
+
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+
+class Remedy(StrEnum):
+    """The strongest thing that may be done about a check's findings; each includes the ones before it."""
+
+    NONE = "None"
+    RESTART = "Restart"
+    REBOOT = "Reboot"
+    REPLACE = "Replace"
 
 
 class Phase(StrEnum):
@@ -54,107 +81,12 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True)
-class Condition:
-    """One entry of a node's status.conditions."""
-
-    type: str
-    status: str
-    reason: str
-    message: str
-    last_transition: datetime | None
-
-
-@dataclass(frozen=True)
-class Node:
-    """The part of a Node object that the checks read."""
-
-    name: str
-    uid: str
-    labels: Mapping[str, str]
-    annotations: Mapping[str, str]
-    unschedulable: bool
-    deleting: bool
-    addresses: tuple[str, ...]
-    machine_id: str
-    conditions: tuple[Condition, ...]
-
-    @property
-    def is_control_plane(self) -> bool:
-        """Whether the node carries one of the control-plane role labels."""
-        return any(label in self.labels for label in CONTROL_PLANE_LABELS)
-
-    def condition(self, kind: str) -> Condition | None:
-        """The condition of that type, if the node has it."""
-        return next((c for c in self.conditions if c.type == kind), None)
-
-    @classmethod
-    def from_api(cls, item: Mapping[str, Any]) -> Node:
-        """Read a Node object as the API gives it.
-
-        :raises InvalidName: when its name could not be a node's name.
-        """
-        metadata = item.get("metadata") or {}
-        spec = item.get("spec") or {}
-        status = item.get("status") or {}
-        return cls(
-            name=check_node_name(metadata.get("name")),
-            uid=str(metadata.get("uid") or ""),
-            labels=dict(metadata.get("labels") or {}),
-            annotations=dict(metadata.get("annotations") or {}),
-            unschedulable=bool(spec.get("unschedulable")),
-            deleting=bool(metadata.get("deletionTimestamp")),
-            addresses=tuple(
-                a["address"]
-                for a in status.get("addresses") or ()
-                if a.get("type") == "InternalIP" and a.get("address")
-            ),
-            machine_id=str((status.get("nodeInfo") or {}).get("machineID") or ""),
-            conditions=tuple(
-                Condition(
-                    type=str(c.get("type") or ""),
-                    status=str(c.get("status") or ""),
-                    reason=str(c.get("reason") or ""),
-                    message=str(c.get("message") or ""),
-                    last_transition=parse_time(c.get("lastTransitionTime")),
-                )
-                for c in status.get("conditions") or ()
-            ),
-        )
-
-
-@dataclass(frozen=True)
-class Heartbeat:
-    """A node's Lease in namespace kube-node-lease."""
-
-    renewed: datetime | None
-    duration: int
-
-    def age(self, now: datetime) -> int | None:
-        """Seconds since the Lease was renewed, or None when it says nothing."""
-        return None if self.renewed is None else seconds_between(self.renewed, now)
-
-    def expired(self, now: datetime) -> bool:
-        """Whether the Lease has run out; one that was never renewed has.
-
-        So has one from the future: a clock that far ahead proves nothing about now.
-        """
-        if self.renewed is None:
-            return True
-        return abs((now - self.renewed).total_seconds()) >= self.duration + 1
-
-    @classmethod
-    def from_api(cls, item: Mapping[str, Any]) -> Heartbeat:
-        """Read a Lease object as the API gives it."""
-        spec = item.get("spec") or {}
-        return cls(renewed=parse_time(spec.get("renewTime")), duration=int(spec.get("leaseDurationSeconds") or 40))
-
-
-@dataclass(frozen=True)
 class Snapshot:
     """One look at a cluster.
 
     A part that could not be read is None, and ``unread`` says why; an empty part was read and is empty.
-    ``observed_at`` is the API server's own clock, so that ages do not depend on ours.
+    ``observed_at`` is the API server's own clock, so that ages do not depend on ours; ``local_time`` is ours at that
+    moment. ``PARTS`` of objects.py tells what each part is.
     """
 
     observed_at: datetime
@@ -162,25 +94,62 @@ class Snapshot:
     nodes: tuple[Node, ...] | None = None
     heartbeats: Mapping[str, Heartbeat] | None = None
     unread: Mapping[str, str] = field(default_factory=dict)
+    pods: Pods | None = None
+    daemonsets: tuple[DaemonSet, ...] | None = None
+    services: tuple[Service, ...] | None = None
+    events: tuple[Event, ...] | None = None
+    components: Mapping[str, Heartbeat] | None = None
+    endpoints: tuple[ApiEndpoint, ...] | None = None
+    etcd: Etcd | None = None
+    metrics: Mapping[str, Usage] | None = None
+    disks: Mapping[str, DiskUsage] | None = None
+    probes: tuple[ProbeResult, ...] | None = None
+    baseline: Baseline | None = None
+    local_time: datetime | None = None
+    vantage: Mapping[str, bool] = field(default_factory=dict)
 
     def node(self, name: str) -> Node | None:
         """The node of that name, if it was seen."""
-        return next((n for n in self.nodes or () if n.name == name), None)
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Node]:
+        return {n.name: n for n in self.nodes or ()}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check says about one object. Checks give no finding for what is well."""
+    """What one check says about one object. Checks give no finding for what is well.
+
+    ``place`` is the node that the object lives on, if it lives on one; ``threshold`` is in seconds.
+    """
 
     check: str
-    node: str
-    node_uid: str
+    target: Ref
     verdict: Verdict
     reason: str
     message: str
     since: datetime | None
     threshold: int
+    severity: Severity = Severity.ERROR
+    remedy: Remedy = Remedy.NONE
+    place: str = ""
     evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def node(self) -> str:
+        """The name of the node that the finding is about; empty when it is about something else."""
+        return self.target.name if self.target.kind == "Node" else ""
+
+    @property
+    def node_uid(self) -> str:
+        """The UID of that node."""
+        return self.target.uid if self.target.kind == "Node" else ""
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether it is only told."""
+        return self.severity is Severity.WARNING
 
     def persisted(self, now: datetime) -> int:
         """Seconds for which the trouble has lasted; 0 when nobody can say."""
@@ -194,15 +163,52 @@ class Finding:
         """The finding as modules return it."""
         return {
             "check": self.check,
-            "node": self.node,
-            "node_uid": self.node_uid,
+            "kind": self.target.kind,
+            "namespace": self.target.namespace,
+            "name": self.target.name,
+            "uid": self.target.uid,
+            "node": self.node or self.place,
             "verdict": self.verdict.value,
+            "severity": self.severity.value,
             "reason": self.reason,
             "message": self.message,
             "since": format_time(self.since),
             "persisted_seconds": self.persisted(now),
             "threshold_seconds": self.threshold,
             "past_threshold": self.past_threshold(now),
+            "remedy": self.remedy.value,
+            "evidence": dict(self.evidence),
+        }
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """A cause that several findings have in common.
+
+    ``members`` are the objects that must not be repaired one by one for as long as it holds; ``remedy`` says in words
+    what to do about the cause, and ``root`` names the object to do it to, where there is one.
+    """
+
+    pattern: str
+    members: tuple[Ref, ...]
+    cause: str
+    remedy: str
+    message: str
+    root: Ref | None = None
+    since: datetime | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self, limit: int = 20) -> dict[str, Any]:
+        """The diagnosis as modules return it, with so many members by name."""
+        return {
+            "pattern": self.pattern,
+            "cause": self.cause,
+            "remedy": self.remedy,
+            "message": self.message,
+            "root": None if self.root is None else str(self.root),
+            "since": format_time(self.since),
+            "members": [str(m) for m in self.members[:limit]],
+            "members_left_out": max(0, len(self.members) - limit),
             "evidence": dict(self.evidence),
         }
 

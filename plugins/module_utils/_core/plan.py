@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards import GUARDS, mass_failure
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards import GUARDS, mass_failure, pattern
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards._base import Candidate, Situation
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts import HostError, match_host
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import Judgement
@@ -27,6 +27,8 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model im
     Refusal,
     Snapshot,
 )
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Node
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.patterns import flapping
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import count_within, seconds_between
 
@@ -111,7 +113,8 @@ def make_plan(
         finding = judgement.worst(node.name)
         if finding is None:
             unknown = judgement.of_node(node.name)
-            if incident is not None and not (unknown or judgement.unread):
+            # A node that is still joining has no finding yet, and is not healthy either.
+            if incident is not None and node.is_ready and not (unknown or judgement.blind):
                 notes.append(Note(node.name, node.uid, Event.RECOVER.value, "seen healthy"))
             if not policy.monitor_only:
                 people += [
@@ -120,14 +123,17 @@ def make_plan(
                     if f.since is None or f.persisted(now) >= policy.transient_tolerance
                 ]
             continue
-        # An incident that was left open by a healer which is gone says nothing about how long this trouble lasts.
-        since = finding.since or now
+        # An incident that was left open by a healer which is gone says nothing about how long this trouble lasts; it
+        # is believed only where the API has no time of its own, and only about the same trouble.
+        remembered = incident.since if incident is not None and incident.check == finding.check else now
+        since = finding.since or remembered
         attempted_at = tuple(sorted(tried.get((node.name, node.uid), ())))
         wishes = list(_notes(finding, incident, policy, now, since, attempted_at))
         rung = rung_for(finding.reason, incident.attempts if incident else 0)
         if rung is None:
             notes.extend(wishes)
-            people.append(f"{node.name}: {finding.reason}, and no repair is known for it")
+            if seconds_between(since, now) >= finding.threshold:
+                people.append(f"{node.name}: {finding.reason}, and no repair is known for it")
             continue
         candidate = Candidate(
             node=node, finding=finding, incident=incident, rung=rung, since=since, attempted_at=attempted_at
@@ -139,7 +145,7 @@ def make_plan(
         loud = [r for r in refused if r.guard not in QUIET]
         if loud and not policy.monitor_only:
             people.append(f"{node.name}: {finding.reason}, {loud[0].message}")
-        if incident is None and any(r.guard == mass_failure.GUARD.name for r in refused):
+        if incident is None and _not_its_own(judgement, node, refused):
             # The trouble is not in the nodes, so it gets no story of each of them.
             continue
         if refused:
@@ -183,10 +189,19 @@ def with_hosts(plan: Plan, snapshot: Snapshot, hosts: Mapping[str, Iterable[str]
     return replace(plan, actions=tuple(placed.values()))
 
 
+def _not_its_own(judgement: Judgement, node: Node, refused: Iterable[Refusal]) -> bool:
+    """Whether the node's trouble has its cause elsewhere. A node that flaps is the cause, and its story tells so."""
+    guards = {r.guard for r in refused}
+    claimed = judgement.pattern_of(node.ref)
+    return mass_failure.GUARD.name in guards or (
+        pattern.GUARD.name in guards and claimed is not None and claimed.pattern != flapping.PATTERN.name
+    )
+
+
 def _blocked(judgement: Judgement, policy: Policy, expected_uid: str | None, uid: str | None) -> str:
     """Why nothing at all may be done, or an empty text."""
-    if judgement.unread:
-        parts = "; ".join(judgement.unread_lines)
+    if judgement.blind:
+        parts = "; ".join(judgement.blind_lines)
         return f"not everything could be observed, so nothing is repaired ({parts})"
     if not policy.monitor_only and not expected_uid:
         return (

@@ -4,27 +4,25 @@
 
 # Private to this collection: no promise is made about names or behaviour.
 
-"""The policy: every setting, its range and its default, validated as a whole."""
+"""The policy: every setting, its range and its default. ``settings.py`` reads and validates one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, field
 
-
-class PolicyError(ValueError):
-    """One or more settings are wrong; the message names each with what was expected and what was given."""
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Remedy
 
 
 @dataclass(frozen=True)
-class Setting:
-    """One integer setting in the policy; ``low`` and ``high`` are inclusive."""
+class ServiceProbe:
+    """A Service port that is asked for an answer through the API server's proxy; ``kind`` is http, https or tcp."""
 
-    low: int
-    high: int
-    unit: str
-    about: str
+    namespace: str
+    name: str
+    port: str
+    kind: str = "http"
+    path: str = "/"
 
 
 @dataclass(frozen=True)
@@ -32,78 +30,50 @@ class Policy:
     """All the settings, with their defaults."""
 
     monitor_only: bool = True
-    node_ready_threshold: int = 300
-    soft_rung_after: int = 90
+    health_check_interval: int = 30
+    node_failure_threshold: int = 3
+    pod_restart_threshold: int = 5
+    recovery_timeout: int = 300
+    notification_enabled: bool = True
     transient_tolerance: int = 120
     cooldown: int = 300
     max_attempts: int = 3
     attempt_window: int = 86400
     mass_failure_percent: int = 20
     max_repairs: int = 10
-    recovery_timeout: int = 300
     lease_duration: int = 300
+    suspects_limit: int = 200
+    pod_oom_window: int = 3600
+    cpu_percent: int = 80
+    memory_percent: int = 85
+    disk_percent: int = 90
+    response_time_ms: int = 1000
+    error_rate_percent: int = 5
+    probe_count: int = 5
+    api_latency_ms: int = 1000
+    clock_skew: int = 10
+    certificate_days: int = 30
+    flapping_changes: int = 5
+    baseline_warmup: int = 50
+    baseline_deviations: int = 6
+    kubelet_summary: bool = False
+    api_endpoints: tuple[str, ...] = ()
+    node_daemonsets: tuple[str, ...] = (
+        "calico-node",
+        "cilium",
+        "kube-flannel-ds",
+        "kube-proxy",
+    )
+    service_probes: tuple[ServiceProbe, ...] = ()
+    disabled_checks: frozenset[str] = frozenset()
+    thresholds: Mapping[str, int] = field(default_factory=dict)
+    remedies: Mapping[str, Remedy] = field(default_factory=dict)
+    # Not settings, but what became of reading them: why those of the cluster could not be used (nothing is repaired
+    # then), and whether the cluster's owner has set monitor_only there, which no job can lift.
+    trouble: str = ""
+    braked: bool = False
 
-
-SETTINGS: Mapping[str, Setting] = {
-    "node_ready_threshold": Setting(
-        10, 86400, "seconds", "a node that is not Ready for this long may be repaired by what is disruptive"
-    ),
-    "soft_rung_after": Setting(0, 86400, "seconds", "a service may be restarted after this long"),
-    "transient_tolerance": Setting(0, 86400, "seconds", "trouble shorter than this is left alone"),
-    "cooldown": Setting(0, 86400, "seconds", "no new attempt on a node this soon after the last"),
-    "max_attempts": Setting(1, 10, "attempts", "attempts on a node within attempt_window, then people"),
-    "attempt_window": Setting(60, 604800, "seconds", "how long an attempt counts"),
-    "mass_failure_percent": Setting(
-        1, 100, "percent", "more sick nodes than this and nobody is touched (1 node always may)"
-    ),
-    "max_repairs": Setting(1, 10, "repairs", "repairs in one run"),
-    "recovery_timeout": Setting(60, 1800, "seconds", "a repair must have proven itself within this time"),
-    "lease_duration": Setting(
-        300, 900, "seconds", "a healer that is silent for this long has lost the cluster's lease"
-    ),
-}
-
-
-def parse_policy(given: Mapping[str, Any] | None) -> Policy:
-    """Validate settings and fill in the defaults.
-
-    :param given: setting name to value; integers may come as text, as extra vars do.
-    :raises PolicyError: with every mistake at once.
-    """
-    mistakes: list[str] = []
-    values: dict[str, Any] = {}
-    known = [f.name for f in fields(Policy)]
-    for name, value in (given or {}).items():
-        if name not in known:
-            mistakes.append(f"policy.{name}: unknown setting, expected one of {', '.join(known)}")
-        elif name == "monitor_only":
-            if isinstance(value, bool):
-                values[name] = value
-            elif isinstance(value, str) and value.strip().lower() in ("true", "yes", "false", "no"):
-                values[name] = value.strip().lower() in ("true", "yes")
-            else:
-                mistakes.append(f"policy.{name}: expected true or false, got {value!r}")
-        else:
-            setting = SETTINGS[name]
-            number = _integer(value)
-            if number is None or not setting.low <= number <= setting.high:
-                mistakes.append(
-                    f"policy.{name}: expected an integer from {setting.low} to {setting.high} ({setting.unit}),"
-                    f" got {value!r}"
-                )
-            else:
-                values[name] = number
-    if mistakes:
-        raise PolicyError("; ".join(mistakes))
-    return Policy(**values)
-
-
-def _integer(value: Any) -> int | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value
-    # No setting needs more than 9 digits, and int() refuses thousands of them with an error of its own.
-    if isinstance(value, str) and len(value) < 10 and value.strip().isascii() and value.strip().isdecimal():
-        return int(value)
-    return None
+    @property
+    def soft_rung_after(self) -> int:
+        """Seconds of trouble after which a service may be restarted: so many looks in a row would have seen it."""
+        return self.node_failure_threshold * self.health_check_interval

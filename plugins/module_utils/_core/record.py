@@ -27,7 +27,7 @@ def derive(judgement: Judgement, incidents: Iterable[Incident]) -> dict[str, Any
     :param incidents: every incident that is kept, the closed ones too.
     """
     incidents = tuple(incidents)
-    sick = [f for f in judgement.findings if f.verdict is Verdict.UNHEALTHY]
+    sick = [f for f in judgement.findings if f.verdict is Verdict.UNHEALTHY and not f.is_warning]
     open_ones = [i for i in incidents if i.phase.is_open]
     tried = [i for i in incidents if i.last_attempt is not None]
     last = max(tried, key=lambda i: (i.last_attempt, i.name), default=None)
@@ -38,16 +38,16 @@ def derive(judgement: Judgement, incidents: Iterable[Incident]) -> dict[str, Any
         "openIncidents": len(open_ones),
         "unhealthyNodes": [
             {"name": f.node, "reason": f.reason, "since": format_time(f.since)}
-            for f in sorted(sick, key=lambda f: (f.node, f.check))[:NODES_LIMIT]
+            for f in sorted((f for f in sick if f.node), key=lambda f: (f.node, f.check))[:NODES_LIMIT]
         ],
-        "unhealthyNodeCount": len({f.node for f in sick}),
+        "unhealthyNodeCount": len({f.node for f in sick if f.node}),
     }
     if starts:
         status["unhealthySince"] = format_time(min(starts))
     if sick:
         status["failureReason"] = ", ".join(sorted({f.reason for f in sick}))
-    elif judgement.unread:
-        status["failureReason"] = "could not read " + ", ".join(sorted(judgement.unread))
+    elif judgement.missing:
+        status["failureReason"] = "could not read " + ", ".join(sorted(judgement.missing))
     if last is not None:
         status["lastRepairTime"] = format_time(last.last_attempt)
         status["lastRepair"] = f"{last.rung} on {last.node}"

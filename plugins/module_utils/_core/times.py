@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 def parse_time(text: str | None) -> datetime | None:
@@ -17,12 +18,16 @@ def parse_time(text: str | None) -> datetime | None:
 
     Unreadable counts as absent because absence already means unknown everywhere in the core.
     """
-    if not text:
-        return None
+    return _parsed(text) if text and isinstance(text, str) else None
+
+
+# Most moments of a snapshot are told by many objects.
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> datetime | None:
     try:
         parsed = datetime.fromisoformat(text)
         return parsed.astimezone(UTC) if parsed.tzinfo else None
-    except (OverflowError, TypeError, ValueError):
+    except (OverflowError, ValueError):
         return None
 
 

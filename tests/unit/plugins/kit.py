@@ -9,16 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.baseline import Baseline
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import judge
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Moment, Phase, Snapshot
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import (
+    ApiEndpoint,
     Condition,
+    DiskUsage,
+    Etcd,
+    EtcdMember,
     Heartbeat,
-    Incident,
-    Moment,
     Node,
-    Phase,
-    Snapshot,
+    Pods,
+    Usage,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan import Plan, make_plan
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
@@ -31,6 +36,12 @@ HEALING = Policy(monitor_only=False)
 def ago(seconds: float) -> datetime:
     """The moment so many seconds before NOW."""
     return NOW - timedelta(seconds=seconds)
+
+
+CALM = tuple(
+    Condition(kind, "False", "KubeletHasNo" + kind, "", ago(86000))
+    for kind in ("MemoryPressure", "DiskPressure", "PIDPressure")
+)
 
 
 def ready(status: str = "True", since: datetime | None = None) -> Condition:
@@ -49,7 +60,9 @@ def node(name: str = "w1", condition: Condition | None = None, **changes: object
         deleting=False,
         addresses=(),
         machine_id="0123456789abcdef0123456789abcdef",
-        conditions=(condition or ready(),),
+        conditions=(condition or ready(), *CALM),
+        created=ago(86400),
+        kubelet_version="v1.34.4",
     )
     return replace(made, **changes)  # type: ignore[arg-type]
 
@@ -68,8 +81,28 @@ def snapshot(nodes: Iterable[Node], silent: Iterable[str] = (), **changes: objec
     """A snapshot in which every node has a fresh Lease, but for the silent ones (600 s old)."""
     nodes, silent = tuple(nodes), set(silent)
     heartbeats = {n.name: Heartbeat(ago(600 if n.name in silent else 5), 40) for n in nodes}
-    made = Snapshot(observed_at=NOW, cluster_uid=UID, nodes=nodes, heartbeats=heartbeats)
+    made = Snapshot(observed_at=NOW, cluster_uid=UID, nodes=nodes, heartbeats=heartbeats, **quiet_parts(nodes))
     return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def quiet_parts(nodes: Iterable[Node] = ()) -> dict[str, Any]:
+    """Every part of a snapshot besides nodes and their Leases, read and well."""
+    return {
+        "pods": Pods(total=0),
+        "daemonsets": (),
+        "services": (),
+        "events": (),
+        "components": {
+            name: Heartbeat(ago(1), 15, holder="cp") for name in ("kube-controller-manager", "kube-scheduler")
+        },
+        "endpoints": (ApiEndpoint("https://10.0.0.1:6443", True, True, 0.5, given=True),),
+        "etcd": Etcd((EtcdMember("cp", True),)),
+        "metrics": {n.name: Usage(0.001, 10**6, 2.0, 10**9) for n in nodes},
+        "disks": {n.name: DiskUsage({"root": 1}, {"root": 1000}) for n in nodes},
+        "probes": (),
+        "baseline": Baseline(),
+        "local_time": NOW,
+    }
 
 
 def incident(
@@ -106,7 +139,7 @@ def plan_for(
     only: Iterable[str] = (),
 ) -> Plan:
     """Judge the snapshot and plan for it at the moment of the snapshot."""
-    return make_plan(seen, judge(seen, policy), incidents, policy, seen.observed_at, expected_uid, only)
+    return make_plan(seen, judge(seen, policy, incidents), incidents, policy, seen.observed_at, expected_uid, only)
 
 
 def api_node(name: str = "w1", conditions: object = None, **metadata: object) -> Mapping[str, object]:

@@ -11,14 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import node_never_joined
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks._base import Check
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
-    Condition,
     Finding,
-    Node,
+    Remedy,
+    Severity,
     Snapshot,
     Verdict,
 )
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Condition, Node
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import format_time
 
@@ -34,17 +36,12 @@ def evaluate(snapshot: Snapshot, policy: Policy) -> Iterable[Finding]:
         ready = node.condition("Ready")
         if ready is not None and ready.status == "True":
             continue
+        # Each node that an autoscaler adds is not Ready at first; NodeNeverJoined tells of those that stay so.
+        if node_never_joined.joining(node, snapshot, policy):
+            continue
         verdict, reason, message, since = _reading(ready)
-        yield Finding(
-            check=CHECK.name,
-            node=node.name,
-            node_uid=node.uid,
-            verdict=verdict,
-            reason=reason,
-            message=message,
-            since=since,
-            threshold=policy.node_ready_threshold,
-            evidence=_evidence(snapshot, node, ready),
+        yield CHECK.finding(
+            policy, node.ref, reason, message, since, verdict=verdict, evidence=_evidence(snapshot, node, ready)
         )
 
 
@@ -77,6 +74,14 @@ CHECK = Check(
     name="NodeReady",
     about="The kubelet reports that the node is ready for pods.",
     parts=("nodes",),
-    reasons=(NOT_READY, STATUS_UNKNOWN, READY_MISSING, SINCE_MISSING),
+    reasons={
+        NOT_READY: "Ready is False: the kubelet says so itself",
+        STATUS_UNKNOWN: "Ready is Unknown: the kubelet has stopped reporting",
+        READY_MISSING: "the node has no readable Ready condition",
+        SINCE_MISSING: "Ready is not True, and since when is not said",
+    },
     evaluate=evaluate,
+    threshold=300,
+    severity=Severity.CRITICAL,
+    remedy=Remedy.REPLACE,
 )

@@ -21,6 +21,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards i
     leaving,
     mass_failure,
     monitor_only,
+    pattern,
     paused,
     transient_tolerance,
 )
@@ -32,6 +33,7 @@ GUARDS = (
     excluded.GUARD,
     human_cordon.GUARD,
     leaving.GUARD,
+    pattern.GUARD,
     mass_failure.GUARD,
     transient_tolerance.GUARD,
     cooldown.GUARD,

@@ -14,7 +14,8 @@ from datetime import datetime
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import Judgement
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import Rung
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Finding, Incident, Node, Snapshot
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Finding, Incident, Snapshot
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Node
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 
 

@@ -13,7 +13,10 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards._
 
 def _objection(candidate: Candidate, situation: Situation) -> str | None:
     if situation.policy.monitor_only:
-        return f"monitor-only is on; without it this run would {candidate.rung.about} on {candidate.node.name}"
+        where = "monitor-only is on"
+        if situation.policy.braked:
+            where += " in the cluster's ConfigMap self-healing-config, which no job can lift"
+        return f"{where}; without it this run would {candidate.rung.about} on {candidate.node.name}"
     return None
 
 

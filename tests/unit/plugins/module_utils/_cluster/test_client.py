@@ -6,19 +6,22 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import os
 import socket
-import struct
+import subprocess
+import sys
+import tempfile
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster import client as client_module
@@ -33,148 +36,23 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
     Unauthorized,
     Unreachable,
 )
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.observe import observe
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import judge
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Verdict
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
-
-DATE = "Sat, 21 Nov 2026 03:00:00 GMT"
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What the server does with one request. ``reset`` breaks the connection, ``hang`` keeps it open without a word."""
-
-    status: int = 200
-    body: object = field(default_factory=dict)
-    headers: dict[str, str] = field(default_factory=dict)
-    reset: bool = False
-    hang: bool = False
-
-
-@dataclass(frozen=True)
-class Request:
-    """A request as the server saw it."""
-
-    method: str
-    path: str
-    query: dict[str, list[str]]
-    headers: dict[str, str]
-    body: Any
-
-
-Script = Callable[[Request], Reply]
-
-
-class Server:
-    """An HTTP server that does what a script says, and remembers what it was asked."""
-
-    def __init__(self) -> None:
-        self.seen: list[Request] = []
-        self.replies: list[Reply] = []
-        self.script: Script | None = None
-        self.released = threading.Event()
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def _serve(self) -> None:
-                length = int(self.headers.get("Content-Length") or 0)
-                raw = self.rfile.read(length)
-                url = urlsplit(self.path)
-                request = Request(
-                    self.command,
-                    url.path,
-                    parse_qs(url.query),
-                    dict(self.headers.items()),
-                    json.loads(raw) if raw else None,
-                )
-                outer.seen.append(request)
-                self._answer(outer.reply_to(request))
-
-            def _answer(self, reply: Reply) -> None:
-                if reply.reset:
-                    # Linger 0: the kernel sends RST and no FIN.
-                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                    self.connection.close()
-                    self.close_connection = True
-                    return
-                if reply.hang:
-                    outer.released.wait(30)
-                    self.close_connection = True
-                    return
-                data = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
-                self.send_response_only(reply.status)
-                for name, value in {"Date": DATE, "Content-Length": str(len(data)), **reply.headers}.items():
-                    if value:
-                        self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(data)
-
-            do_GET = do_POST = do_PUT = _serve
-
-            def log_message(self, *_: object) -> None:
-                """Nothing on the terminal."""
-
-            def finish(self) -> None:
-                with suppress(OSError, ValueError):
-                    super().finish()
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
-
-    def reply_to(self, request: Request) -> Reply:
-        if self.script is not None:
-            return self.script(request)
-        return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
-
-    def answers(self, *replies: Reply) -> None:
-        """One reply after the other; the last one is repeated."""
-        self.replies = list(replies)
-
-
-class Clock:
-    """A clock that moves by sleeping only."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.slept: list[float] = []
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    made = Server()
-    thread = threading.Thread(target=made.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    yield made
-    made.released.set()
-    made.http.shutdown()
-    made.http.server_close()
-    thread.join(5)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def client(server: Server, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Client:
-    # A proxy of the machine must not come between us and 127.0.0.1.
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    return Client(Settings(host=server.url, api_key="token-1"), clock.sleep, clock)
-
+from ansible_collections.selfheal.kubernetes.tests.unit.plugins.module_utils._cluster.fake_server import (
+    Authority,
+    Clock,
+    Reply,
+    Request,
+    Script,
+    Server,
+    serving,
+)
 
 GOOD = Reply(body={"kind": "Thing"})
+
+
+def packed(data: bytes) -> bytes:
+    """Gzip in chunks."""
+    data = gzip.compress(data)
+    return b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data)
 
 
 # --- repeating reads
@@ -341,6 +219,22 @@ def test_what_is_left_of_the_deadline_limits_a_read(server: Server) -> None:
         Client(Settings(host=server.url, api_key="t", deadline=0.5)).get("/x")
 
 
+@pytest.mark.parametrize("what", ["headers", "body", "chunk", "mark"])
+def test_a_server_that_drips_cannot_hold_us_up(server: Server, what: str) -> None:
+    """Each byte comes well within the time-out of a read, and the last one never."""
+    server.answers(Reply(body=b"x" * 60000, drip=what))
+    begun = time.monotonic()
+    with pytest.raises(Unreachable, match="timed out"):
+        Client(Settings(host=server.url, api_key="t", deadline=0.6)).get("/x")
+    assert 0.5 < time.monotonic() - begun < 3
+
+
+def test_a_body_that_is_cut_off_is_read_again(server: Server, client: Client) -> None:
+    server.answers(Reply(body={"kind": "x" * 5000}, cut=True), GOOD)
+    assert client.get("/x").body == {"kind": "Thing"}
+    assert len(server.seen) == 2
+
+
 def test_nobody_listens(clock: Clock) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -399,6 +293,127 @@ def test_the_request(server: Server, client: Client) -> None:
     assert read.body is None
 
 
+@pytest.mark.parametrize("status", [200, 404, 500, 503])
+def test_asking_once(server: Server, client: Client, clock: Clock, status: int) -> None:
+    server.answers(Reply(status, b"[-]etcd failed", {"X-More": "1"}))
+    raw = client.ask("/readyz", {"verbose": ""})
+    assert (raw.status, raw.data, raw.headers["X-More"]) == (status, b"[-]etcd failed", "1")
+    assert raw.date == datetime(2026, 11, 21, 3, tzinfo=UTC)
+    assert (len(server.seen), clock.slept) == (1, [])
+
+
+@pytest.mark.parametrize("trouble", [Reply(reset=True), Reply(body=b"x" * 100, cut=True)], ids=["reset", "cut"])
+def test_asking_once_without_an_answer(server: Server, client: Client, trouble: Reply) -> None:
+    server.answers(trouble)
+    with pytest.raises(Unreachable, match=f"^{server.url}: "):
+        client.ask("/livez")
+    assert len(server.seen) == 1
+
+
+def test_bytes_as_they_come(server: Server, client: Client) -> None:
+    server.answers(Reply(503), Reply(body=b"not JSON"))
+    assert client.get_bytes("/x", {"a": 1}, "text/plain").data == b"not JSON"
+    assert [request.headers["Accept"] for request in server.seen] == ["text/plain"] * 2
+
+
+def test_what_was_sent_and_received_is_counted(server: Server, client: Client) -> None:
+    server.answers(Reply(503), Reply(body=b'{"a": "' + b"x" * 100000 + b'"}'))
+    client.get("/x")
+    client.at(server.url).get("/x")
+    assert client.stats.requests == 3
+    assert 200000 < client.stats.received < 220000  # the marks between its small chunks count
+
+
+def test_another_address_of_the_same_cluster(server: Server, client: Client) -> None:
+    server.answers(GOOD)
+    other = Client(Settings(host="http://127.0.0.1:1", api_key="token-9")).at(f"{server.url}/")
+    assert other.get("/x").body == {"kind": "Thing"}
+    assert (other.server, bearer(server.seen[0])) == (server.url, "Bearer token-9")
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+CHUNKS = {
+    "one": (b'\r\n7\r\n{"a":1}\r\n0\r\n\r\n', {"a": 1}),
+    "two": (b'\r\n3\r\n{"a\r\n4\r\n":1}\r\n0\r\n\r\n', {"a": 1}),
+    "capitals": (b'\r\nA\r\n{"a":1234}\r\n0\r\n\r\n', {"a": 1234}),
+    "an extension": (b'\r\n7;x=y\r\n{"a":1}\r\n0;last\r\n\r\n', {"a": 1}),
+    "a trailer": (b'\r\n7\r\n{"a":1}\r\n0\r\nX-Sum: 5\r\nX-More: 6\r\n\r\n', {"a": 1}),
+    "packed": (b"Content-Encoding: gzip\r\n\r\n" + packed(b'{"a":1}'), {"a": 1}),
+    "no end": (b'\r\n7\r\n{"a":1}\r\n', None),
+    "cut in a chunk": (b'\r\n9\r\n{"a":1}', None),
+    "no size": (b'\r\n\r\n{"a":1}\r\n0\r\n\r\n', None),
+    "an odd size": (b'\r\nxyz\r\n{"a":1}\r\n0\r\n\r\n', None),
+    "below nothing": (b'\r\n-7\r\n{"a":1}\r\n0\r\n\r\n', None),
+}
+
+
+@pytest.mark.parametrize(("data", "expected"), CHUNKS.values(), ids=CHUNKS)
+def test_chunks(data: bytes, expected: object) -> None:
+    """What is whole is read, and what is not is no answer."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            taken, _peer = listener.accept()
+            with taken:
+                taken.recv(65536)
+                taken.sendall(HEAD + data)
+
+        threading.Thread(target=answer, daemon=True).start()
+        client = Client(Settings(host=f"http://127.0.0.1:{listener.getsockname()[1]}", api_key="t", deadline=5))
+        if expected is None:
+            with pytest.raises(Unreachable):
+                client.ask("/x")
+        else:
+            assert json.loads(client.ask("/x").data) == expected
+
+
+def test_a_connection_is_used_again(server: Server, client: Client) -> None:
+    big = {"kind": "x" * 5000}
+    server.answers(Reply(body=big), GOOD, Reply(404, big), Reply(body=big), GOOD)
+    for _number in range(2):
+        client.get("/x")
+    with pytest.raises(NotFound):
+        client.get("/x")
+    client.get("/x")
+    assert server.connections == 1
+
+
+def test_what_was_read_is_ours(server: Server, client: Client) -> None:
+    """Pages are read into memory that is used again; nobody who keeps an answer sees the next one in it."""
+    server.script = lambda request: Reply(body=request.path.encode() * 100)
+    kept = [client.get_bytes(path).data for path in ("/aaaa", "/bbbb")] + [client.ask("/cccc").data]
+    assert kept == [b"/aaaa" * 100, b"/bbbb" * 100, b"/cccc" * 100]
+    assert all(isinstance(data, bytes) for data in kept)
+
+
+def test_what_was_lent_and_kept_is_in_nobodys_way(server: Server, client: Client) -> None:
+    server.script = lambda request: Reply(body={"items": [request.path * 20000]})
+    kept: list[Any] = []
+
+    def keep(data: Any) -> Any:
+        kept.append(data)
+        return json.loads(bytes(data))
+
+    for path in ("/a", "/much/longer"):
+        (page,) = client.pages(path, decode=keep)
+        assert page == {"items": [path * 20000]}
+
+
+def test_pages_of_all_sizes(server: Server, client: Client) -> None:
+    sizes = [0, 1, 5, 96, 97, 98, 500, 70000, 3, 200000, 140000, 10]
+    server.script = lambda request: Reply(body={"items": ["ü" * int(request.path[1:])]})
+    for size in sizes:
+        assert list(client.items(f"/{size}")) == ["ü" * size]
+
+
+def test_threads_share_a_client(server: Server, client: Client) -> None:
+    server.script = lambda request: Reply(body={"path": request.path, "more": request.path * 100})
+    paths = [f"/x/{number}" for number in range(60)]
+    with ThreadPoolExecutor(6) as pool:
+        assert [a.body["path"] for a in pool.map(client.get, paths)] == paths
+    assert client.stats.requests == 60
+
+
 # --- pages
 
 
@@ -445,6 +460,49 @@ def test_a_list_that_breaks_off_is_no_list(server: Server, client: Client) -> No
         list(client.items("/x"))
 
 
+def test_a_list_whose_pages_ran_out_is_begun_anew_once(server: Server, client: Client) -> None:
+    pages = paged(6, 3)
+    gone = [True]
+
+    def script(request: Request) -> Reply:
+        if "continue" in request.query and gone:
+            gone.pop()
+            return Reply(410, {"message": "The provided continue parameter is too old"})
+        return pages(request)
+
+    server.script = script
+    assert [item["n"] for item in client.items("/x")] == list(range(6))
+    assert ["continue" in request.query for request in server.seen] == [False, True, False, True]
+
+
+def test_a_list_that_is_gone_before_it_began_is_not_begun_anew(server: Server, client: Client) -> None:
+    server.answers(Reply(410, {"message": "gone"}))
+    with pytest.raises(Rejected):
+        list(client.items("/x"))
+    assert len(server.seen) == 1
+
+
+def test_a_busy_server_is_asked_for_half_as_much(server: Server, client: Client) -> None:
+    pages = paged(9, 3)
+    busy = [2, 3]
+
+    def script(request: Request) -> Reply:
+        if len(server.seen) in busy:
+            return Reply(429)
+        return pages(request)
+
+    server.script = script
+    assert len(list(client.items("/x", {"limit": 400}))) == 9
+    assert [int(request.query["limit"][0]) for request in server.seen] == [400, 400, 200, 100, 100][: len(server.seen)]
+    assert len(server.seen) == 5
+
+
+def test_a_page_never_gets_empty_by_halving(server: Server, client: Client) -> None:
+    server.answers(*[Reply(429)] * 3, Reply(body={"items": []}))
+    assert list(client.items("/x", {"limit": 2})) == []
+    assert [request.query["limit"] for request in server.seen] == [["2"], ["1"], ["1"], ["1"]]
+
+
 @pytest.mark.parametrize("body", [{"items": None}, {"items": None, "metadata": None}])
 def test_a_list_of_nothing(server: Server, client: Client, body: object) -> None:
     server.answers(Reply(body=body))
@@ -457,67 +515,6 @@ def test_what_has_no_items_is_no_list(server: Server, client: Client, body: obje
     server.answers(Reply(body=body))
     with pytest.raises(Unreachable, match="^GET /x: the answer is not a list of objects$"):
         list(client.items("/x"))
-
-
-# --- observing through all this
-
-
-def cluster(nodes: Reply, leases: Reply, identity: Reply | None = None) -> Script:
-    who = identity or Reply(body={"metadata": {"uid": "uid-1"}})
-    parts = {"/api/v1/namespaces/kube-system": who, "/api/v1/nodes": nodes}
-    return lambda request: parts.get(request.path, leases)
-
-
-NODES = Reply(
-    body={
-        "items": [
-            {"metadata": {"name": "w1", "uid": "u1"}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}
-        ]
-    }
-)
-LEASES = Reply(body={"items": [{"metadata": {"name": "w1"}, "spec": {"renewTime": "2026-11-21T02:59:55.000000Z"}}]})
-BROKEN = {
-    "no nodes": cluster(Reply(500, {"message": "etcd"}), LEASES),
-    "no Leases": cluster(NODES, Reply(403, {"message": "RBAC"})),
-    "no identity": cluster(NODES, LEASES, Reply(403, {"message": "RBAC"})),
-    "no uid": cluster(NODES, LEASES, Reply(body={"metadata": {}})),
-    "odd metadata": cluster(NODES, LEASES, Reply(body={"metadata": "x"})),
-    "a node with an odd name": cluster(Reply(body={"items": [{"metadata": {"name": "a;b"}}]}), LEASES),
-    "a node of an odd shape": cluster(Reply(body={"items": ["x"]}), LEASES),
-    "nodes of an odd shape": cluster(Reply(body={"items": 5}), LEASES),
-    "nodes without items": cluster(Reply(body={}), LEASES),
-    "a Lease of an odd shape": cluster(
-        NODES, Reply(body={"items": [{"metadata": {"name": "w1"}, "spec": {"leaseDurationSeconds": "x"}}]})
-    ),
-    "a Lease without a name": cluster(NODES, Reply(body={"items": [{"metadata": {}}]})),
-    "no Kubernetes": lambda _: Reply(body={}),
-    "a web page": lambda _: Reply(body=b"<html>"),
-    "401": lambda _: Reply(401),
-    "500": lambda _: Reply(500),
-}
-
-
-def test_a_whole_cluster(server: Server, client: Client) -> None:
-    server.script = cluster(NODES, LEASES)
-    seen = observe(client)
-    assert (seen.cluster_uid, [n.name for n in seen.nodes or ()], seen.unread) == ("uid-1", ["w1"], {})
-    assert seen.observed_at == datetime(2026, 11, 21, 3, tzinfo=UTC)
-    assert judge(seen, Policy()).verdict is Verdict.HEALTHY
-
-
-@pytest.mark.parametrize("script", BROKEN.values(), ids=BROKEN)
-def test_whatever_is_broken_the_verdict_is_unknown(server: Server, client: Client, script: Script) -> None:
-    server.script = script
-    seen = observe(client)
-    assert judge(seen, Policy()).verdict is Verdict.UNKNOWN
-    reasons = judge(seen, Policy()).unread
-    assert reasons and all(reason and "\n" not in reason for reason in reasons.values())
-
-
-def test_a_server_that_does_not_answer_is_asked_once(server: Server, client: Client) -> None:
-    server.answers(Reply(401, {"message": "Unauthorized"}))
-    assert set(observe(client).unread) == {"identity", "nodes", "heartbeats"}
-    assert len(server.seen) == 1
 
 
 # --- settings
@@ -688,8 +685,196 @@ def test_the_file_is_not_written_to(server: Server, home: Path) -> None:
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("validate", [True, False])
-def test_validate_certs(home: Path, validate: bool) -> None:
-    path = kubeconfig(home / "k.yml", "https://127.0.0.1:1")
-    client = Client(Settings(kubeconfig=str(path), validate_certs=validate))
-    assert client._configuration.verify_ssl is validate  # what the pool is made from; tests/api sees the real thing
+def test_a_plain_kubeconfig_does_without_the_official_package(server: Server, home: Path) -> None:
+    """Importing it takes longer than most of what a module does."""
+    path = kubeconfig(home / "k.yml", server.url)
+    code = (
+        "import sys; from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import *;"
+        f"Client(Settings(kubeconfig={str(path)!r})); print('kubernetes' in sys.modules, 'urllib3' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.stdout == "False True\n", done.stderr
+
+
+def test_without_urllib3_it_is_said_clearly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "urllib3", None)
+    with pytest.raises(SettingsError, match="'urllib3' is missing from the interpreter that runs this module"):
+        Client(Settings(host="https://10.0.0.1", api_key="t"))
+
+
+# --- TLS
+
+
+@pytest.fixture
+def secure(tmp_path: Path, authority: Authority) -> Iterator[Server]:
+    """A server with a certificate for 127.0.0.1 and the name kubernetes, which asks for one of ours."""
+    with serving(authority.server_context()) as made:
+        made.answers(GOOD)
+        yield made
+
+
+def trusting(server: Server, authority: Authority, **settings: Any) -> Client:
+    return Client(Settings(host=server.url, api_key="t", ca_cert=str(authority.ca_file), **settings))
+
+
+def test_a_certificate_is_verified(secure: Server, authority: Authority, clock: Clock) -> None:
+    client = trusting(secure, authority)
+    assert client.certificate_expires is None
+    assert client.get("/x").body == {"kind": "Thing"}
+    assert client.certificate_expires == authority.expires
+
+
+def test_a_certificate_that_nobody_trusts(secure: Server, clock: Clock) -> None:
+    client = Client(Settings(host=secure.url, api_key="t"), clock.sleep, clock)
+    with pytest.raises(Unreachable, match="CERTIFICATE_VERIFY_FAILED"):
+        client.get("/x")
+    assert clock.slept == [] and secure.seen == []
+
+
+def test_a_certificate_for_another_name(secure: Server, authority: Authority, clock: Clock) -> None:
+    settings = Settings(host=secure.url.replace("127.0.0.1", "localhost"), api_key="t", ca_cert=str(authority.ca_file))
+    with pytest.raises(Unreachable, match="CERTIFICATE_VERIFY_FAILED.*localhost"):
+        Client(settings, clock.sleep, clock).get("/x")
+    assert clock.slept == []
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+def test_nothing_is_verified_where_it_is_not_wanted(secure: Server, home: Path) -> None:
+    path = kubeconfig(home / "k.yml", secure.url)
+    client = Client(Settings(kubeconfig=str(path), validate_certs=False))
+    assert client.get("/x").body == {"kind": "Thing"}
+    assert client.certificate_expires is None
+    with pytest.raises(Unreachable):
+        Client(Settings(kubeconfig=str(path))).ask("/x")
+
+
+@pytest.mark.parametrize("inline", [True, False])
+def test_a_certificate_of_ours(authority: Authority, home: Path, monkeypatch: pytest.MonkeyPatch, inline: bool) -> None:
+    """It is shown to the server, under another name than the address, and no key is left in a file."""
+    place = home / "temporary"
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    with serving(authority.server_context(ask=True)) as server:
+        server.answers(GOOD)
+        path = kubeconfig(home / "k.yml", server.url.replace("127.0.0.1", "localhost"))
+        content = json.loads(path.read_text(encoding="utf-8"))
+        cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]
+        cluster["tls-server-name"] = "kubernetes"
+        for entry, name, data in (
+            (cluster, "certificate-authority", authority.ca_file.read_bytes()),
+            (user, "client-certificate", authority.certificate),
+            (user, "client-key", authority.key),
+        ):
+            if inline:
+                entry[f"{name}-data"] = base64.b64encode(data).decode()
+            else:
+                (home / f"{name}.pem").write_bytes(data)
+                entry[name] = f"{name}.pem"
+        path.write_text(json.dumps(content), encoding="utf-8")
+        client = Client(Settings(kubeconfig=str(path)))
+        assert client.get("/x").body == {"kind": "Thing"}
+        entry = client.cluster_entry()
+        assert base64.b64decode(entry["certificate-authority-data"]) == authority.ca_file.read_bytes()
+        assert (entry["tls-server-name"], entry["server"]) == ("kubernetes", client.server)
+    assert list(place.iterdir()) == []
+
+
+def test_without_a_certificate_of_ours(authority: Authority) -> None:
+    with serving(authority.server_context(ask=True)) as server:
+        server.answers(GOOD)
+        with pytest.raises(Unreachable):
+            trusting(server, authority).ask("/x")
+
+
+@pytest.mark.parametrize("bad", [b"no PEM", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", b"\xff"])
+def test_a_certificate_that_cannot_be_used(home: Path, bad: bytes) -> None:
+    (home / "ca.crt").write_bytes(bad)
+    with pytest.raises(SettingsError, match="certificates for https://x cannot be used: ") as caught:
+        Client(Settings(host="https://x", api_key="t", ca_cert=str(home / "ca.crt")))
+    assert "\n" not in str(caught.value)
+
+
+# --- proxies
+
+
+@pytest.mark.parametrize(
+    ("environment", "through"),
+    [
+        ({}, False),
+        ({"HTTP_PROXY": "{proxy}"}, True),
+        ({"http_proxy": "{proxy}"}, True),
+        ({"ALL_PROXY": "{proxy}"}, True),
+        ({"HTTPS_PROXY": "{proxy}"}, False),
+        ({"HTTP_PROXY": "{proxy}", "NO_PROXY": "10.0.0.0/8,example.org"}, False),
+        ({"HTTP_PROXY": "{proxy}", "NO_PROXY": ".org"}, False),
+        ({"HTTP_PROXY": "{proxy}", "NO_PROXY": "*"}, False),
+        ({"HTTP_PROXY": "{proxy}", "NO_PROXY": "10.0.0.0/8, ,example.com"}, True),
+    ],
+)
+def test_a_proxy_of_the_environment(
+    server: Server, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], through: bool
+) -> None:
+    server.answers(GOOD)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value.format(proxy=server.url))
+    client = Client(Settings(host="http://api.example.org:1", api_key="t", deadline=0.2))
+    assert client.cluster_entry().get("proxy-url") == (server.url if through else None)
+    if through:
+        assert client.get("/x").body == {"kind": "Thing"}
+        assert server.seen[0].path == "/x"
+
+
+def test_tls_through_a_proxy(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy is told where to, and sees nothing else."""
+    told: list[bytes] = []
+    with serving(authority.server_context()) as server, socket.create_server(("127.0.0.1", 0)) as proxy:
+        server.answers(GOOD)
+
+        def pass_on() -> None:
+            taken, _peer = proxy.accept()
+            with taken, socket.create_connection(server.http.server_address[:2]) as onward:
+                told.append(taken.recv(65536))
+                taken.sendall(b"HTTP/1.1 200 Connection established\r\nVia: us\r\n\r\n")
+                copier = threading.Thread(target=copy, args=(onward, taken), daemon=True)
+                copier.start()
+                copy(taken, onward)
+
+        def copy(source: socket.socket, target: socket.socket) -> None:
+            with suppress(OSError):
+                while data := source.recv(65536):
+                    told.append(data)
+                    target.sendall(data)
+
+        threading.Thread(target=pass_on, daemon=True).start()
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        client = trusting(server, authority)
+        assert client.get("/x").body == {"kind": "Thing"}
+        assert client.certificate_expires == authority.expires
+        client.close()
+    assert told[0].startswith(b"CONNECT 127.0.0.1:%d HTTP/1." % server.http.server_address[1])
+    assert not any(b"Bearer" in data or b"Thing" in data for data in told)
+
+
+@pytest.mark.filterwarnings("ignore:SOCKS support")
+@pytest.mark.parametrize(
+    ("proxy", "words"),
+    [("socks5://127.0.0.1:1", "PySocks"), ("ftp://x", "cannot be used"), ("http://[", "cannot be used")],
+)
+def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, proxy: str, words: str) -> None:
+    monkeypatch.setitem(sys.modules, "socks", None)
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(SettingsError, match=f"proxy .*{words}"):
+        Client(Settings(host="https://10.0.0.1", api_key="t"))
+
+
+@pytest.mark.parametrize("host", ["https://[", "10.0.0.1:6443", "https://", "x", "ftp://x", "https:///x"])
+def test_an_address_that_is_none(host: str) -> None:
+    """Without a scheme it would be plain HTTP."""
+    with pytest.raises(SettingsError, match="expected the API server's address like https://"):
+        Client(Settings(host=host, api_key="t"))

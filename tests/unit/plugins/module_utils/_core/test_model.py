@@ -8,15 +8,9 @@ from datetime import timedelta
 
 import pytest
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import judge
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
-    STORY_LIMIT,
-    Heartbeat,
-    Moment,
-    Node,
-    Phase,
-    Verdict,
-)
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import STORY_LIMIT, Moment, Phase, Verdict
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import InvalidName
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Heartbeat, Node
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import parse_time
 from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import (
@@ -107,7 +101,7 @@ def test_control_plane(label: str, is_one: bool) -> None:
 
 def test_a_lease_as_the_api_gives_it() -> None:
     spec = {"holderIdentity": "w1", "leaseDurationSeconds": 60, "renewTime": "2026-11-21T02:59:30.500000Z"}
-    assert Heartbeat.from_api({"spec": spec}) == Heartbeat(parse_time("2026-11-21T02:59:30.5Z"), 60)
+    assert Heartbeat.from_api({"spec": spec}) == Heartbeat(parse_time("2026-11-21T02:59:30.5Z"), 60, holder="w1")
 
 
 @pytest.mark.parametrize("item", [{}, {"spec": None}, {"spec": {}}, {"spec": {"renewTime": "soon"}}])

@@ -8,14 +8,8 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import node_ready
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
-    Condition,
-    Finding,
-    Heartbeat,
-    Node,
-    Snapshot,
-    Verdict,
-)
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Finding, Snapshot, Verdict
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Condition, Heartbeat, Node
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import NOW, ago, node, ready, sick, snapshot
 
@@ -78,7 +72,7 @@ def test_ready_needs_no_time() -> None:
 )
 @pytest.mark.parametrize("status", ["False", "Unknown"])
 def test_from_the_threshold_on(threshold: int, past: float, reached: bool, status: str) -> None:
-    policy = Policy(node_ready_threshold=threshold)
+    policy = Policy(thresholds={"NodeReady": threshold})
     (finding,) = findings_of(sick(seconds=threshold + past, status=status), policy)
     assert finding.past_threshold(NOW) is reached
     assert finding.threshold == threshold
@@ -130,3 +124,20 @@ def test_the_words_of_the_kubelet_are_in_the_message() -> None:
 
 def test_no_nodes_no_findings() -> None:
     assert list(node_ready.CHECK.evaluate(Snapshot(observed_at=NOW), Policy())) == []
+
+
+@pytest.mark.parametrize(
+    ("age", "ready_for", "told"),
+    [
+        pytest.param(20, 20, False, id="just created, never Ready"),
+        pytest.param(599, 599, False, id="it still has a second to join"),
+        pytest.param(600, 600, True, id="it had its time"),
+        pytest.param(300, 20, True, id="it was Ready in between"),
+        pytest.param(86400, 20, True, id="an old node"),
+    ],
+)
+def test_a_node_that_is_still_joining_is_no_trouble(age: float, ready_for: float, told: bool) -> None:
+    new = sick(seconds=ready_for, status="False", created=ago(age))
+    assert bool(findings_of(new)) is told
+    # Where nobody would tell of it later, it is told at once.
+    assert findings_of(new, Policy(disabled_checks=frozenset({"NodeNeverJoined"})))

@@ -7,13 +7,16 @@ from __future__ import annotations
 import pytest
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts import HostError
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import KUBELET_RESTART, LADDERS, rung_for
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Node, Phase, Snapshot
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Moment, Phase, Snapshot
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Node
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan import Plan, with_hosts
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import SETTINGS, Policy
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.settings import SETTINGS
 from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import (
     HEALING,
     NOW,
     UID,
+    ago,
     fleet,
     incident,
     node,
@@ -116,16 +119,17 @@ def test_a_silent_node_that_seems_ready_keeps_its_incident() -> None:
     assert plan.people == ("w1: HeartbeatExpired, the node's Lease is 600 s old, it lasts 40 s",)
 
 
-@pytest.mark.parametrize("part", ["heartbeats", "cluster_uid"])
+@pytest.mark.parametrize("part", ["heartbeats", "identity"])
 def test_nobody_is_declared_well_while_a_part_is_missing(part: str) -> None:
-    seen = snapshot([node("w1")], **{part: None}, unread={part: "HTTP 500"})
+    missing = {"cluster_uid" if part == "identity" else part: None}
+    seen = snapshot([node("w1")], **missing, unread={part: "HTTP 500"})
     plan = plan_for(seen, [incident()])
     assert (plan.actions, plan.notes) == ((), ())
     assert plan.blocked == f"not everything could be observed, so nothing is repaired ({part}: HTTP 500)"
 
 
 def test_a_start_in_the_future_with_no_tolerance_is_confirmed_before_it_is_acted_on() -> None:
-    policy = Policy(monitor_only=False, transient_tolerance=0, soft_rung_after=0)
+    policy = Policy(monitor_only=False, transient_tolerance=0, node_failure_threshold=0)
     plan = planned(sick(seconds=-3), policy=policy)
     assert (events(plan), len(plan.actions)) == (["open", "confirm"], 1)
 
@@ -349,3 +353,38 @@ def test_one_host_cannot_be_two_nodes_nor_the_controller() -> None:
 def test_no_rung_outlives_the_lease_under_which_it_was_begun() -> None:
     rungs = {rung for ladder in LADDERS.values() for rung in ladder}
     assert max(rung.deadline for rung in rungs) + 30 <= SETTINGS["lease_duration"].low
+
+
+def test_nodes_of_one_cause_get_no_story_each_but_one_that_flaps_does() -> None:
+    zones = [{"topology.kubernetes.io/zone": zone} for zone in "ab"]
+    out = [sick(f"w{n}", labels=zones[0]) for n in range(2)]
+    plan = plan_for(snapshot([*out, *(node(f"b{n}", labels=zones[1]) for n in range(18))]))
+    assert {r.guard for r in plan.refusals} == {"pattern"} and len(plan.people) == 2
+    assert plan.notes == ()
+    moments = tuple(
+        Moment(ago(seconds), phase, "a", "")
+        for seconds in (3000, 2000, 1000)
+        for phase in (Phase.SUSPECTED, Phase.RECOVERED)
+    )
+    told = incident("w1", phase=Phase.RECOVERED, history=moments)
+    plan = plan_for(snapshot([sick("w1"), *fleet(9)]), [told])
+    assert {r.guard for r in plan.refusals} == {"pattern"}
+    assert events(plan) == ["open", "confirm"]
+
+
+def test_where_the_api_has_no_time_the_incident_has_one() -> None:
+    labels = {"nvidia.com/gpu.count": "8"}
+    broken = node("gpu", labels=labels, allocatable={"nvidia.com/gpu": "0"})
+    young = plan_for(snapshot([broken, *fleet(9)]), [incident("gpu", check="NodeGPU", since=599)])
+    assert young.people == ()
+    old = plan_for(snapshot([broken, *fleet(9)]), [incident("gpu", check="NodeGPU", since=600)])
+    assert old.people == ("gpu: NoAllocatableGPU, and no repair is known for it",)
+    # Another trouble's age says nothing about this one.
+    other = plan_for(snapshot([broken, *fleet(9)]), [incident("gpu", check="NodeReady", since=9999)])
+    assert other.people == ()
+
+
+def test_a_node_that_is_still_joining_is_not_declared_well() -> None:
+    joining = sick("w1", seconds=20, status="False", created=ago(20))
+    plan = plan_for(snapshot([joining, *fleet(9)]), [incident()])
+    assert (plan.actions, plan.notes) == ((), ())

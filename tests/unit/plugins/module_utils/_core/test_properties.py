@@ -13,30 +13,26 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks i
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards import GUARDS
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import judge
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import Event, open_incident, step
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
-    Condition,
-    Heartbeat,
-    Incident,
-    Node,
-    Phase,
-    Snapshot,
-    Verdict,
-)
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Phase, Snapshot, Verdict
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Condition, Heartbeat, Node
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan import OPEN
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import (
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.record import derive
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.settings import (
     SETTINGS,
-    Policy,
+    Integer,
     PolicyError,
     parse_policy,
 )
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.record import derive
 from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import (
+    CALM,
     NOW,
     UID,
     ago,
     incident,
     node,
     plan_for,
+    quiet_parts,
     ready,
     snapshot,
 )
@@ -49,7 +45,8 @@ RANK = {Verdict.HEALTHY: 0, Verdict.UNKNOWN: 1, Verdict.UNHEALTHY: 2}
 
 
 def said(status: str, seconds: float | None, kind: str = "Ready") -> tuple[Condition, ...]:
-    return (Condition(kind, status, "KubeletReady", "", None if seconds is None else ago(seconds)),)
+    own = Condition(kind, status, "KubeletReady", "", None if seconds is None else ago(seconds))
+    return (own, *(c for c in (ready(since=ago(500)), *CALM) if c.type != kind))
 
 
 # Each kind of node in one drawing, which is several times faster than one drawing for each of its fields.
@@ -89,12 +86,14 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     leases = draw(st.lists(st.sampled_from(LEASES), min_size=len(kinds), max_size=len(kinds)))
     heartbeats = {f"n{i}": lease for i, lease in enumerate(leases) if lease is not None}
     identity, has_nodes, has_heartbeats, unread = draw(st.sampled_from(WHOLES))
+    nodes = tuple(node(f"n{i}", **kind) for i, kind in enumerate(kinds))
     return Snapshot(
         observed_at=NOW,
         cluster_uid=identity,
-        nodes=tuple(node(f"n{i}", **kind) for i, kind in enumerate(kinds)) if has_nodes else None,
+        nodes=nodes if has_nodes else None,
         heartbeats=heartbeats if has_heartbeats else None,
         unread=unread,
+        **quiet_parts(nodes),
     )
 
 
@@ -125,14 +124,19 @@ def incidents() -> st.SearchStrategy[list[Incident]]:
     )
 
 
-CHANGES: list[dict[str, int]] = [
+CHANGES: list[dict[str, Any]] = [
     *([{}] * 4),
     *([{"mass_failure_percent": 100}] * 6),
     {"mass_failure_percent": 50, "cooldown": 0},
-    {"mass_failure_percent": 100, "transient_tolerance": 0, "soft_rung_after": 0},
+    {"mass_failure_percent": 100, "transient_tolerance": 0, "health_check_interval": 10, "node_failure_threshold": 1},
     {"mass_failure_percent": 100, "max_attempts": 1, "attempt_window": 60},
-    {"node_ready_threshold": 10, "cooldown": 86400},
-    *({name: edge} for name, setting in SETTINGS.items() for edge in (setting.low, setting.high)),
+    {"thresholds": {"NodeReady": 10}, "cooldown": 86400},
+    *(
+        {name: edge}
+        for name, setting in SETTINGS.items()
+        if isinstance(setting, Integer)
+        for edge in (setting.low, setting.high)
+    ),
 ]
 
 
@@ -358,7 +362,7 @@ def test_each_check_speaks_of_each_node_once_and_only_of_those_it_saw(seen) -> N
     known = {(n.name, n.uid) for n in seen.nodes or ()}
     for check in CHECKS:
         findings = list(check.evaluate(seen, Policy()))
-        spoken = [(f.node, f.node_uid) for f in findings]
+        spoken = [(f.node, f.node_uid) for f in findings if f.node]
         assert len(set(spoken)) == len(spoken)
         assert set(spoken) <= known
         assert {f.reason for f in findings} <= set(check.reasons)
@@ -376,4 +380,5 @@ def test_a_policy_is_valid_as_a_whole_or_refused_in_one_line(given_values) -> No
     if mistakes:
         return
     for name, setting in SETTINGS.items():
-        assert setting.low <= getattr(policy, name) <= setting.high
+        if isinstance(setting, Integer):
+            assert setting.low <= getattr(policy, name) <= setting.high

@@ -8,10 +8,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import judge
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Node, Phase, Snapshot
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Phase
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Node
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.record import derive
-from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import NOW, UID, ago, incident, node, sick, snapshot
+from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import NOW, ago, incident, node, sick, snapshot
 
 
 def record(nodes: list[Node], incidents: tuple[Incident, ...] = (), **changes: object) -> dict[str, object]:
@@ -51,7 +52,8 @@ def test_closed_incidents_and_those_of_a_healthy_cluster_say_nothing_about_since
 
 
 def test_unknown() -> None:
-    told = derive(judge(Snapshot(NOW, UID, None, None, {"nodes": "HTTP 500"}), Policy()), [])
+    dark = replace(snapshot([]), nodes=None, heartbeats=None, metrics=None, unread={"nodes": "HTTP 500"})
+    told = derive(judge(dark, Policy()), [])
     assert told["healthy"] == "Unknown"
     assert told["failureReason"] == "could not read heartbeats, nodes"
 
