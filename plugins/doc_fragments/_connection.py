@@ -47,20 +47,70 @@ options:
       - Seconds after which a request is given up, all its repetitions included, from 1 to 60.
     type: int
     default: 30
+  etcd_endpoints:
+    description:
+      - Addresses of etcd's members, like V(https://10.0.0.1:2379), to ask them themselves for their health, leader, alarms and the size of their
+        database. Give all of them, because nobody can say how a member is that is not named here.
+      - Needs O(etcd_ca_cert), O(etcd_client_cert) and O(etcd_client_key). Plain C(http) is for loopback addresses only, and needs none of them.
+      - If not set, etcd is known by its pods in namespace C(kube-system), which know neither leader nor alarms.
+    type: list
+    elements: str
+  etcd_ca_cert:
+    description:
+      - Path of the certificate of the authority that signed the certificates of etcd's members.
+    type: path
+  etcd_client_cert:
+    description:
+      - Path of the certificate that etcd knows us by.
+    type: path
+  etcd_client_key:
+    description:
+      - Path of its key, without a passphrase.
+    type: path
   policy:
     description:
-      - Settings that differ from their defaults. Every mistake in them is reported at once.
-      - C(monitor_only) (V(true) or V(false), default V(true)), nothing is repaired and nothing is written.
-      - C(node_ready_threshold) (10-86400 seconds, default 300), a node that is not Ready for this long may be repaired by what is disruptive.
-      - C(soft_rung_after) (0-86400 seconds, default 90), a service may be restarted after this long.
+      - Settings of this run. Every mistake in them is reported at once.
+      - What is not set here is taken from ConfigMap C(self-healing-config) in namespace C(self-healing) of the cluster if there is one, and else has its
+        default. C(monitor_only) in the ConfigMap cannot be lifted here.
+      - A ConfigMap that cannot be read or that has a mistake in it stops every repair, but not looking.
+      - C(monitor_only) (V(true) or V(false), default V(true)), whether the healer only says what it would do.
+      - C(health_check_interval) (10-300 seconds, default 30), time between two looks of a run that loops.
+      - C(node_failure_threshold) (1-10 looks, default 3), a service on a node may be restarted once so many looks in a row would have seen it sick.
+      - C(pod_restart_threshold) (1-20 restarts, default 5), a pod that was restarted more often than this is unhealthy.
+      - C(recovery_timeout) (60-1800 seconds, default 300), a repair must have proven itself within this time.
+      - C(notification_enabled) (V(true) or V(false), default V(true)), whether anybody is told.
       - C(transient_tolerance) (0-86400 seconds, default 120), trouble shorter than this is left alone.
       - C(cooldown) (0-86400 seconds, default 300), no new attempt on a node this soon after the last.
       - C(max_attempts) (1-10 attempts, default 3), attempts on a node within attempt_window, then people.
       - C(attempt_window) (60-604800 seconds, default 86400), how long an attempt counts.
       - C(mass_failure_percent) (1-100 percent, default 20), more sick nodes than this and nobody is touched (1 node always may).
       - C(max_repairs) (1-10 repairs, default 10), repairs in one run.
-      - C(recovery_timeout) (60-1800 seconds, default 300), a repair must have proven itself within this time.
       - C(lease_duration) (300-900 seconds, default 300), a healer that is silent for this long has lost the cluster's lease.
+      - C(suspects_limit) (10-5000 pods, default 200), so many suspicious pods are looked at in full; the rest is counted.
+      - C(pod_oom_window) (60-86400 seconds, default 3600), a container that ran out of memory is told for this long.
+      - C(cpu_percent) (1-100 percent, default 80), a node that uses more of its CPU than this is told.
+      - C(memory_percent) (1-100 percent, default 85), a node that uses more of its memory than this is told.
+      - C(disk_percent) (1-100 percent, default 90), a node that uses more of a file system than this is told.
+      - C(response_time_ms) (1-60000 milliseconds, default 1000), a probed Service that answers slower than this is slow.
+      - C(error_rate_percent) (0-100 percent, default 5), more failed probes of a Service than this are too many.
+      - C(probe_count) (1-50 requests, default 5), how often each Service probe is sent in one look.
+      - C(api_latency_ms) (1-60000 milliseconds, default 1000), an API server that answers livez slower than this is slow.
+      - C(clock_skew) (1-3600 seconds, default 10), clocks that differ by more than this are told.
+      - C(certificate_days) (1-365 days, default 30), a certificate that ends sooner than this is told.
+      - C(flapping_changes) (2-60 changes, default 5), a node that changes its mind so often within an hour is flapping.
+      - C(baseline_warmup) (10-1000 looks, default 50), looks before the usual is known well enough to compare.
+      - C(baseline_deviations) (2-50 deviations, default 6), so many robust deviations from the usual are unusual.
+      - C(kubelet_summary) (V(true) or V(false), default V(false)), whether kubelets are asked how full their disks are, which needs the right
+        nodes/proxy.
+      - C(api_endpoints) (a list of addresses like https://10.0.0.1:6443, default none), the API servers to ask one by one; found out if empty.
+      - C(node_daemonsets) (a list of names, default V(calico-node, cilium, kube-flannel-ds, kube-proxy)), the DaemonSets that a node cannot do
+        without.
+      - C(service_probes) (a list of probes, default none), the Services to ask for an answer.
+      - C(disabled_checks) (a list of names of checks, default none), checks that are left out.
+      - C(thresholds) (a mapping from names of checks to seconds, default none), seconds for which trouble must last, where they differ from the
+        check's own.
+      - C(remedies) (a mapping from names of checks to None, Restart, Reboot, Replace, default none), the strongest thing that may be done about a
+        check's findings, where it differs from the check's own.
     type: dict
     default: {}
 requirements:

@@ -9,22 +9,25 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Client, Settings
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import ClusterError, SettingsError
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster import policy_source
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Answer, Client, Settings
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import (
+    ClusterError,
+    SettingsError,
+    Unauthorized,
+    Unreachable,
+)
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.etcd import EtcdAccess, etcd_access
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts import HostError
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import Judgement
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import MachineError
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Snapshot
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import InvalidName, NoSuchNode
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy, PolicyError, parse_policy
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.render import health_lines
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import format_time
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.settings import PolicyError, parse_policy
 
-SCHEMA_VERSION = 1
-FINDINGS_LIMIT = 100
 # Longer ones would outlive the lease under which a write was begun.
 DEADLINE_RANGE = (1, 60)
 
@@ -43,6 +46,10 @@ def connection_spec(cluster_uid_required: bool) -> dict[str, t.Any]:
         "ca_cert": option("K8S_AUTH_SSL_CA_CERT", type="path"),
         "validate_certs": option("K8S_AUTH_VERIFY_SSL", type="bool", default=True),
         "request_deadline": {"type": "int", "default": 30},
+        "etcd_endpoints": {"type": "list", "elements": "str"},
+        "etcd_ca_cert": {"type": "path"},
+        "etcd_client_cert": {"type": "path"},
+        "etcd_client_key": {"type": "path", "no_log": False},
         "cluster_uid": {"type": "str", "required": cluster_uid_required},
         "policy": {"type": "dict", "default": {}},
     }
@@ -73,13 +80,50 @@ def connect(module: AnsibleModule) -> Client:
             ca_cert=params["ca_cert"] or None,
             validate_certs=params["validate_certs"],
             deadline=float(params["request_deadline"]),
+            etcd=_etcd_of(module),
         )
     )
 
 
+def _etcd_of(module: AnsibleModule) -> EtcdAccess | None:
+    names = ("etcd_endpoints", "etcd_ca_cert", "etcd_client_cert", "etcd_client_key")
+    return etcd_access(*(module.params.get(name) for name in names))
+
+
 def policy_of(module: AnsibleModule) -> Policy:
-    """The policy made from the module's options."""
+    """The policy made from the module's options alone."""
     return parse_policy(module.params["policy"])
+
+
+def open_cluster(module: AnsibleModule, finishing: bool = False) -> tuple[Client, Policy]:
+    """A client, and the policy as the module's options and the cluster's ConfigMap make it.
+
+    :param finishing: what was begun is being written down to its end, see ``policy_source``.
+    """
+    parse_policy(module.params["policy"])
+    client = connect(module)
+    policy = policy_source.policy_of(client, module.params["policy"], module.params["cluster_uid"], finishing)
+    return client, policy
+
+
+def look_at_cluster(module: AnsibleModule) -> tuple[Client, Policy]:
+    """The same for a module that only looks, for which an API server that does not answer is something to tell."""
+    try:
+        return open_cluster(module)
+    except (Unauthorized, Unreachable) as exc:
+        return SilentClient(exc, _etcd_of(module)), policy_of(module)
+
+
+class SilentClient(Client):
+    """A client of an API server that has not answered: it says so again, without waiting for it again."""
+
+    def __init__(self, why: ClusterError, etcd: EtcdAccess | None = None) -> None:
+        self._why = why
+        self.etcd = etcd
+
+    def get(self, path: str, query: Mapping[str, t.Any] | None = None) -> Answer:
+        """Say why there is no answer."""
+        raise self._why
 
 
 def check_known_nodes(names: list[str], snapshot: Snapshot) -> None:
@@ -90,21 +134,6 @@ def check_known_nodes(names: list[str], snapshot: Snapshot) -> None:
     missing = [name for name in names if snapshot.nodes is not None and snapshot.node(name) is None]
     if missing:
         raise NoSuchNode(f"no such node in this cluster: {', '.join(missing)}")
-
-
-def health_result(snapshot: Snapshot, judgement: Judgement) -> dict[str, t.Any]:
-    """The result of ``cluster_health_info``, bounded in size."""
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "verdict": judgement.verdict.value,
-        "cluster_uid": snapshot.cluster_uid,
-        "observed_at": format_time(snapshot.observed_at),
-        "nodes_seen": None if snapshot.nodes is None else len(snapshot.nodes),
-        "findings": [f.to_dict(judgement.observed_at) for f in judgement.findings[:FINDINGS_LIMIT]],
-        "findings_left_out": max(0, len(judgement.findings) - FINDINGS_LIMIT),
-        "unread": dict(judgement.unread),
-        "report": health_lines(snapshot, judgement),
-    }
 
 
 def run(module: AnsibleModule, body: Callable[[], dict[str, t.Any]]) -> t.NoReturn:

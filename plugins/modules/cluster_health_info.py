@@ -12,10 +12,13 @@ version_added: 0.1.0
 author:
   - the selfheal.kubernetes authors (@selfheal-kubernetes)
 description:
-  - Reads the nodes of a cluster and their Leases, runs every check over them, and returns a verdict with its evidence.
+  - Reads a cluster once, in few requests, runs every check over what it saw, looks for causes that several findings have in common, and
+    returns a verdict with its evidence. Writes nothing.
   - The verdict is three-valued. What could not be read is V(unknown), and never V(healthy).
+  - The checks, their reasons and their thresholds stand in docs/checks.md of the collection, the settings in docs/policy.md.
+  - The result has at most 64 KiB, however large the cluster is and however sick. The worst is kept, and the rest is counted.
   - An API server that cannot be reached is an observation and not a failure of the module, so RV(verdict) is V(unknown) then.
-  - Wrong input and a wrong cluster are failures.
+  - Wrong input and a wrong cluster are failures. Wrong settings in the cluster's ConfigMap are not, they make RV(verdict) V(unknown).
 extends_documentation_fragment:
   - selfheal.kubernetes._connection
   - selfheal.kubernetes._identity
@@ -45,7 +48,7 @@ schema_version:
   type: int
   sample: 1
 verdict:
-  description: The worst of what was found. V(unhealthy) is worse than V(unknown).
+  description: The worst of what was found, warnings left out. V(unhealthy) is worse than V(unknown).
   returned: success
   type: str
   sample: unhealthy
@@ -64,8 +67,55 @@ nodes_seen:
   returned: success
   type: int
   sample: 3
+pods_seen:
+  description: How many pods were seen, or null if they could not be read.
+  returned: success
+  type: int
+  sample: 48
+counts:
+  description: How many findings there are, the ones that are left out of RV(findings) included.
+  returned: success
+  type: dict
+  contains:
+    findings:
+      description: All of them.
+      type: int
+      sample: 3
+    critical:
+      description: Those that are unhealthy and critical.
+      type: int
+      sample: 1
+    error:
+      description: Those that are unhealthy, and neither critical nor warnings.
+      type: int
+      sample: 0
+    unknown:
+      description: Those that are unknown, warnings left out.
+      type: int
+      sample: 1
+    warning:
+      description: The warnings, which do not make a cluster unhealthy.
+      type: int
+      sample: 1
+    sick_nodes:
+      description: The nodes that have a finding which is no warning, the unknown ones included.
+      type: int
+      sample: 1
+    by_check:
+      description: Check to reason to how many.
+      type: dict
+      sample:
+        NodeReady:
+          NodeStatusUnknown: 1
+checks:
+  description: Each check that is switched on, with its own verdict.
+  returned: success
+  type: dict
+  sample:
+    NodeReady: unhealthy
+    NodeHeartbeat: healthy
 findings:
-  description: One entry for each object that is not well. At most 100 are returned.
+  description: One entry for each object that is not well, the worst first. At most 100 are returned.
   returned: success
   type: list
   elements: dict
@@ -74,18 +124,34 @@ findings:
       description: The check that speaks.
       type: str
       sample: NodeReady
-    node:
-      description: The node it speaks of.
+    kind:
+      description: The kind of the object, or V(Cluster), V(ControlPlane), V(Endpoint) or V(Etcd) for parts of a cluster that are no objects.
+      type: str
+      sample: Node
+    namespace:
+      description: The namespace of the object. Empty if it has none.
+      type: str
+      sample: ""
+    name:
+      description: The name of the object.
       type: str
       sample: worker-1
-    node_uid:
-      description: The UID of the node.
+    uid:
+      description: The UID of the object. Empty if it has none.
       type: str
       sample: 5f3c1f0a-8f0e-4d56-bb0c-6f1a3b0c2d11
+    node:
+      description: The node that it is, or that it lives on. Empty if there is none.
+      type: str
+      sample: worker-1
     verdict:
       description: V(unhealthy) or V(unknown).
       type: str
       sample: unhealthy
+    severity:
+      description: V(critical), V(error) or V(warning). Warnings are never repaired.
+      type: str
+      sample: critical
     reason:
       description: One of the reasons of the check.
       type: str
@@ -110,8 +176,12 @@ findings:
       description: Whether it has lasted that long.
       type: bool
       sample: false
+    remedy:
+      description: The strongest thing that may be done about it, V(None), V(Restart), V(Reboot) or V(Replace).
+      type: str
+      sample: Replace
     evidence:
-      description: What was seen.
+      description: What was seen. C(left_out) in it counts what had no room.
       type: dict
       sample:
         ready: Unknown
@@ -123,13 +193,64 @@ findings_left_out:
   returned: success
   type: int
   sample: 0
+patterns:
+  description: What several findings have in common. At most 20 are returned.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    pattern:
+      description: The pattern.
+      type: str
+      sample: ZoneOutage
+    cause:
+      description: The probable cause.
+      type: str
+      sample: zone eu-1a has failed
+    remedy:
+      description: What to do about the cause, in words.
+      type: str
+      sample: wait for the zone, or move the work out of it
+    message:
+      description: What was seen, with the numbers.
+      type: str
+      sample: 4 of 4 nodes of zone eu-1a are not well, 0 of 8 elsewhere
+    root:
+      description: The object to do it to, or null if there is none.
+      type: str
+      sample: Node worker-1
+    since:
+      description: Since when, or null if nobody can say.
+      type: str
+      sample: "2026-11-21T02:58:00Z"
+    members:
+      description: The objects that are not repaired one by one for as long as it holds. At most 20 are named.
+      type: list
+      elements: str
+      sample: [Node worker-1, Node worker-2, Node worker-3, Node worker-4]
+    members_left_out:
+      description: How many members are not named.
+      type: int
+      sample: 0
+    evidence:
+      description: What was seen. C(left_out) in it counts what had no room.
+      type: dict
+      sample:
+        zone: eu-1a
+patterns_left_out:
+  description: How many patterns were left out of RV(patterns).
+  returned: success
+  type: int
+  sample: 0
 unread:
-  description: Each part that could not be read, with the reason.
+  description:
+    - Each part that could not be read, with the reason.
+    - C(policy) stands for the settings in ConfigMap C(self-healing-config), and names every mistake in them.
   returned: success
   type: dict
   sample: {}
 report:
-  description: The same as lines for people.
+  description: The same as lines for people, what matters most first. The first one has the verdict and the counts.
   returned: success
   type: list
   elements: str
@@ -141,13 +262,8 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.healer import assess
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import (
-    connect,
-    connection_spec,
-    health_result,
-    policy_of,
-    run,
-)
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.result import health_result
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import connection_spec, look_at_cluster, run
 
 
 def main() -> t.NoReturn:
@@ -155,7 +271,8 @@ def main() -> t.NoReturn:
     module = AnsibleModule(argument_spec=connection_spec(cluster_uid_required=False), supports_check_mode=True)
 
     def body() -> dict[str, t.Any]:
-        snapshot, judgement = assess(connect(module), policy_of(module), module.params["cluster_uid"])
+        client, policy = look_at_cluster(module)
+        snapshot, judgement = assess(client, policy, module.params["cluster_uid"])
         return {"changed": False, **health_result(snapshot, judgement)}
 
     run(module, body)

@@ -60,10 +60,9 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.healer import Healer
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import (
-    connect,
     connection_spec,
     lease_spec,
-    policy_of,
+    open_cluster,
     run,
 )
 
@@ -77,7 +76,8 @@ def main() -> t.NoReturn:
     params = module.params
 
     def body() -> dict[str, t.Any]:
-        healer = Healer(connect(module), policy_of(module), params["cluster_uid"], params["holder"], params["token"])
+        client, policy = open_cluster(module, finishing=True)
+        healer = Healer(client, policy, params["cluster_uid"], params["holder"], params["token"])
         changed, verdict, record = healer.write_record()
         return {"changed": changed, "verdict": verdict.value, "record": record}
 

@@ -141,10 +141,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.healer import Healer
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import check_node_name
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import (
-    connect,
     connection_spec,
     lease_spec,
-    policy_of,
+    open_cluster,
     run,
 )
 
@@ -188,10 +187,10 @@ def main() -> t.NoReturn:
     params = module.params
 
     def body() -> dict[str, t.Any]:
-        policy = policy_of(module)
         if params["event"] != "note":
             check_node_name(params["node"])
-        healer = Healer(connect(module), policy, params["cluster_uid"], params["holder"], params["token"])
+        client, policy = open_cluster(module, finishing=params["event"] in ("acted", "fail", "verify"))
+        healer = Healer(client, policy, params["cluster_uid"], params["holder"], params["token"])
         if params["event"] == "note":
             written = healer.write_notes(params["notes"])
             names = [incident.name for incident in written]

@@ -91,13 +91,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster import lease
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import MonitorOnly
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.observe import identify
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import (
-    connect,
-    connection_spec,
-    policy_of,
-    run,
-)
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import connection_spec, open_cluster, run
 
 
 def main() -> t.NoReturn:
@@ -115,11 +109,15 @@ def main() -> t.NoReturn:
 
     def body() -> dict[str, t.Any]:
         params = module.params
-        policy = policy_of(module)
+        client, policy = open_cluster(module, finishing=params["state"] == "released")
         if policy.monitor_only and params["state"] == "held":
-            raise MonitorOnly("policy.monitor_only is on, so the lease is not taken: set it to false to heal")
-        client = connect(module)
-        identify(client, params["cluster_uid"])
+            why = (
+                "the cluster's ConfigMap self-healing-config sets monitor_only, so the lease is not taken: its owner has"
+                " to lift it"
+                if policy.braked
+                else "policy.monitor_only is on, so the lease is not taken: set it to false to heal"
+            )
+            raise MonitorOnly(why)
         if params["state"] == "released":
             holder = params["holder"]
             changed = lease.release(client, holder, params["token"], dry_run=module.check_mode)

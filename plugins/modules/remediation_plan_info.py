@@ -14,6 +14,7 @@ author:
 description:
   - Observes the cluster, judges it, reads the open incidents, and returns the repairs that every guard allows, and the ones that a guard refuses.
   - Reads only. The plan of a run in check mode is the plan of the run itself.
+  - The result has at most 64 KiB, however large the cluster is and however sick. What a repair of this run needs is kept, and the rest is counted.
 extends_documentation_fragment:
   - selfheal.kubernetes._connection
   - selfheal.kubernetes._identity
@@ -53,13 +54,20 @@ EXAMPLES = r"""
 
 RETURN = r"""
 health:
-  description: The same as the result of M(selfheal.kubernetes.cluster_health_info).
+  description: The same as the result of M(selfheal.kubernetes.cluster_health_info), with less room for its lists.
   returned: success
   type: dict
   sample:
     verdict: unhealthy
 monitor_only:
   description: Whether the policy forbids every repair and every write.
+  returned: success
+  type: bool
+  sample: false
+braked:
+  description:
+    - Whether the cluster's owner has set C(monitor_only) in ConfigMap C(self-healing-config), which no job can lift.
+    - RV(monitor_only) is true then.
   returned: success
   type: bool
   sample: false
@@ -142,8 +150,18 @@ refused:
       description: Why, with the numbers it saw.
       type: str
       sample: the trouble has lasted 40 s; a soft repair waits for 120 s (transient tolerance 120 s, soft rungs from 90 s)
+actions_left_out:
+  description: How many repairs were left out of RV(actions). The next run brings them.
+  returned: success
+  type: int
+  sample: 0
 refused_left_out:
   description: How many refusals were left out of RV(refused), which holds 100 at most.
+  returned: success
+  type: int
+  sample: 0
+needs_people_left_out:
+  description: How many nodes were left out of RV(needs_people).
   returned: success
   type: int
   sample: 0
@@ -181,18 +199,22 @@ report:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.healer import stale_record, view
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.healer import (
+    learning_due,
+    stale_record,
+    view,
+)
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import check_node_name
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan import with_hosts
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.render import plan_lines
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.result import plan_result
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import (
     check_known_nodes,
-    connect,
     connection_spec,
-    health_result,
-    policy_of,
+    look_at_cluster,
     run,
 )
+
+BRAKED = "BRAKE  ConfigMap self-healing-config says monitor_only: nothing is repaired, whatever this run was told"
 
 
 def main() -> t.NoReturn:
@@ -207,22 +229,23 @@ def main() -> t.NoReturn:
     )
 
     def body() -> dict[str, t.Any]:
-        policy = policy_of(module)
         only = [check_node_name(name) for name in module.params["nodes"]]
-        client = connect(module)
+        client, policy = look_at_cluster(module)
         seen = view(client, policy, module.params["cluster_uid"], only)
         check_known_nodes(only, seen.snapshot)
         plan = with_hosts(seen.plan, seen.snapshot, module.params["hosts"])
-        result: dict[str, t.Any] = {
-            "changed": False,
-            "health": health_result(seen.snapshot, seen.judgement),
-            "monitor_only": policy.monitor_only,
-            "report": plan_lines(plan),
-            **plan.to_dict(),
-        }
         may_write = not (policy.monitor_only or plan.blocked)
-        result["writes_needed"] = may_write and bool(plan.actions or plan.notes or stale_record(client, seen))
-        return result
+        result = plan_result(seen.snapshot, seen.judgement, plan)
+        if policy.braked:
+            result["report"].insert(0, BRAKED)
+        return {
+            "changed": False,
+            "monitor_only": policy.monitor_only,
+            "braked": policy.braked,
+            "writes_needed": may_write
+            and bool(plan.actions or plan.notes or stale_record(client, seen) or learning_due(seen.snapshot)),
+            **result,
+        }
 
     run(module, body)
 

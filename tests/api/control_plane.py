@@ -12,7 +12,6 @@ from __future__ import annotations
 import csv
 import ctypes
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -33,6 +32,8 @@ STRANGER_TOKEN = "known-but-without-any-right"
 START_SECONDS = 120
 LEASE_SECONDS = 300
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+COMPONENT_LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
+PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure")
 INCIDENTS = "/apis/selfheal.kubernetes/v1alpha1/incidents"
 RECORDS = "/apis/selfheal.kubernetes/v1alpha1/clusterrecords"
 HEALER_LEASE = "/apis/coordination.k8s.io/v1/namespaces/self-healing/leases/selfheal"
@@ -135,6 +136,7 @@ class ControlPlane:
         )
         self._await_ready()
         self.uid = self.get("/api/v1/namespaces/kube-system")["metadata"]["uid"]
+        self.lead()
 
     def stop(self) -> None:
         """Stop both, by their process ids."""
@@ -167,7 +169,7 @@ class ControlPlane:
         while time.monotonic() < end:
             for process in self._processes:
                 if process.poll() is not None:
-                    program = Path(os.fsdecode(process.args[0])).name
+                    program = Path(str(next(iter(process.args)))).name
                     log = (self.folder / f"{program}.log").read_text(encoding="utf-8", errors="replace")
                     raise RuntimeError(f"{program} has ended with {process.returncode}: {log[-2000:]}")
             try:
@@ -264,6 +266,7 @@ class ControlPlane:
         for path in ("/api/v1/nodes", LEASES, INCIDENTS, RECORDS, HEALER_LEASE):
             status, answer = self.request("DELETE", path)
             assert status in (200, 404), answer
+        self.lead()
 
     def add_nodes(self, *names: str, labels: Mapping[str, str] | None = None) -> None:
         """Healthy nodes with fresh Leases, which last long enough for a test on a slow machine."""
@@ -271,12 +274,23 @@ class ControlPlane:
             metadata = {"name": name, "labels": dict(labels or {})}
             self.must("POST", "/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", "metadata": metadata})
             self.condition(name, "True", 3600)
+            calm = [{"type": kind, "status": "False", "reason": f"KubeletHasNo{kind}"} for kind in PRESSURES]
+            status = {"conditions": calm, "nodeInfo": {"kubeletVersion": "v1.34.4"}}
+            self.must("PATCH", f"/api/v1/nodes/{name}/status", {"status": status}, "strategic-merge-patch")
             spec = {"holderIdentity": name, "leaseDurationSeconds": LEASE_SECONDS, "renewTime": micro(0)}
             self.must(
                 "POST",
                 LEASES,
                 {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": name}, "spec": spec},
             )
+
+    def lead(self) -> None:
+        """Say that a controller-manager and a scheduler are at work, which this control plane does not have."""
+        for name in ("kube-controller-manager", "kube-scheduler"):
+            spec = {"holderIdentity": "staged", "leaseDurationSeconds": LEASE_SECONDS, "renewTime": micro(0)}
+            body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": name}, "spec": spec}
+            if self.request("POST", COMPONENT_LEASES, body)[0] == 409:
+                self.must("PATCH", f"{COMPONENT_LEASES}/{name}", {"spec": spec})
 
     def condition(self, name: str, status: str, seconds: float) -> None:
         """Say that a node's Ready condition has been so for so many seconds."""
@@ -289,8 +303,8 @@ class ControlPlane:
             "lastTransitionTime": at,
             "lastHeartbeatTime": at,
         }
-        status = {"conditions": [ready]}
-        self.must("PATCH", f"/api/v1/nodes/{name}/status", {"status": status}, "strategic-merge-patch")
+        body = {"status": {"conditions": [ready]}}
+        self.must("PATCH", f"/api/v1/nodes/{name}/status", body, "strategic-merge-patch")
 
     def is_machine(self, name: str, machine_id: str) -> None:
         """Say which machine a node runs on."""

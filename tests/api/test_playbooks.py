@@ -253,11 +253,31 @@ RUNS_THAT_FAIL: dict[str, tuple[str, dict[str, Any], str]] = {
         HEAL | NOBODY,
         "verdict unknown: not everything could be observed, so nothing is repaired .*refused",
     ),
-    "health when nobody answers": ("health", NOBODY, "is UNKNOWN, 0 nodes seen .*refused"),
+    "health when nobody answers": ("health", NOBODY, "is UNKNOWN, 0 nodes seen.*refused"),
     "health of a sick cluster": (
         "health",
         NOTHING | {"kubeconfig": True},
-        r"is UNHEALTHY, 5 nodes seen \| w1: NodeStatusUnknown",
+        r"is UNHEALTHY, 5 nodes seen; 1 of them not well.* \| Node w1: NodeStatusUnknown",
+    ),
+    "health of a sick cluster, unknown allowed": (
+        "health",
+        {"selfheal_fail_on": "unhealthy"},
+        "is UNHEALTHY, 5 nodes seen",
+    ),
+    "health of a sick cluster, warnings not allowed": (
+        "health",
+        {"selfheal_fail_on": "warning"},
+        "is UNHEALTHY, 5 nodes seen",
+    ),
+    "health that is to fail on nothing we know": (
+        "health",
+        {"selfheal_fail_on": "often"},
+        "selfheal_fail_on: expected unknown, unhealthy, warning or never, got often",
+    ),
+    "health with a policy that is none": (
+        "health",
+        {"selfheal_policy": "cooldown=60"},
+        "selfheal_policy: expected a mapping of settings, got cooldown=60",
     ),
     "a limit": ("heal", HEAL | {"options": ["--limit", "w1"]}, "--limit w1 leaves out what must be looked at"),
     "a bootstrap of another cluster": (
@@ -273,6 +293,11 @@ RUNS_THAT_LOOK: dict[str, tuple[str, dict[str, Any], str]] = {
     "monitor-only, the default": ("heal", {}, "REFUSE kubelet_restart on w1, guard monitor_only: monitor-only is on"),
     "check mode": ("heal", HEAL | {"options": ["--check"]}, r"DO kubelet_restart on w1 \(host w1\)"),
     "health that never fails": ("health", {"selfheal_fail_on": "never"}, "is UNHEALTHY, 5 nodes seen"),
+    "health that is not asked to write": (
+        "health",
+        {"selfheal_fail_on": "never", "selfheal_health_file": ""},
+        "is UNHEALTHY, 5 nodes seen",
+    ),
 }
 RUNS = RUNS_THAT_FAIL | RUNS_THAT_LOOK
 
@@ -338,6 +363,116 @@ def test_none_of_these_runs_has_changed_anything(runs: Runs) -> None:
     assert runs.incidents == {}
     # And the audit log has seen them.
     assert len([a for a in runs.requests if a.user.endswith("selfheal-healer") and a.verb == "list"]) > 10
+
+
+# --- health: what it hands on, and how it ends
+
+# Which README.md promises.
+KEYS = {f"selfheal_{name}" for name in ("verdict", "cluster_uid", "counts", "findings", "patterns", "unread")}
+STATS = {"ANSIBLE_SHOW_CUSTOM_STATS": "1"}
+CONFIG_MAPS = "/api/v1/namespaces/self-healing/configmaps"
+
+
+def stats_of(played: Played) -> dict[str, Any]:
+    """What a run has handed to a workflow."""
+    assert "RUN: {" in played.output, played.output
+    handed: dict[str, Any]
+    handed, _end = json.JSONDecoder().raw_decode(played.output.partition("RUN: ")[2])
+    return handed
+
+
+@pytest.mark.parametrize("state", ["healthy", "unhealthy"])
+def test_health_in_its_three_forms(
+    cluster: ControlPlane, as_healer: dict[str, Any], tmp_path: Path, state: str
+) -> None:
+    """For people, as JSON and for a workflow they say the same, and the cluster is asked for no change."""
+    cluster.add_nodes(*NODES)
+    if state == "unhealthy":
+        cluster.make_sick("w1")
+    file = tmp_path / "made" / "health.json"
+    file.parent.mkdir()
+    wanted = as_healer | {"selfheal_health_file": "made/health.json"}
+    environment = STATS | {"PWD": str(tmp_path)}
+    mark = cluster.audit_mark()
+    checked = play_in(tmp_path, "health", wanted, "--check", environment=environment)
+    assert not file.exists(), checked.output
+    played = play_in(tmp_path, "health", wanted, environment=environment)
+    untouched(cluster, mark)
+    assert len([a for a in cluster.audited(mark) if a.verb == "list"]) > 10
+
+    assert checked.code == played.code == (0 if state == "healthy" else 2), played.output
+    assert f"cluster {cluster.uid} is {state.upper()}, 5 nodes seen" in said(played)
+    told = json.loads(file.read_text(encoding="utf-8"))
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert (told["verdict"], told["nodes_seen"], told["schema_version"]) == (state, 5, 1)
+    assert not {"changed", "failed"} & set(told)
+    handed = stats_of(played)
+    assert set(handed) == KEYS == set(stats_of(checked))
+    for key in KEYS:
+        assert handed[key] == told[key.removeprefix("selfheal_")], key
+    sick = [f["name"] for f in handed["selfheal_findings"] if f["check"] == "NodeReady"]
+    assert sick == ([] if state == "healthy" else ["w1"])
+    assert len(file.read_bytes()) < 64 * 1024
+    # A second run writes the same file anew, and says so.
+    again = play_in(tmp_path, "health", wanted | {"selfheal_fail_on": "never"}, environment=environment)
+    assert again.code == 0 and "changed=1" in again.output, again.output
+
+
+def test_a_file_that_cannot_be_written_is_said(cluster: ControlPlane, as_healer: dict[str, Any], play: Play) -> None:
+    cluster.add_nodes("w1")
+    one_clear_line(play("health", as_healer | {"selfheal_health_file": "/nowhere/at/all.json"}), "/nowhere/at")
+
+
+def test_warnings_fail_only_who_wants_that(cluster: ControlPlane, as_healer: dict[str, Any], play: Play) -> None:
+    cluster.add_nodes("w1", "w2", "w3")
+    old = {"status": {"nodeInfo": {"kubeletVersion": "v1.20.0"}}}
+    cluster.must("PATCH", "/api/v1/nodes/w1/status", old, "strategic-merge-patch")
+    for allowed in ("", "unhealthy", "never"):
+        played = play("health", as_healer | {"selfheal_fail_on": allowed})
+        assert played.code == 0 and "is HEALTHY, 3 nodes seen; 1 warning" in said(played), played.output
+    one_clear_line(play("health", as_healer | {"selfheal_fail_on": "warning"}), "is HEALTHY.*Node w1: KubeletTooOld")
+
+
+def test_an_unknown_cluster_fails_unless_that_is_allowed(
+    cluster: ControlPlane, as_healer: dict[str, Any], play: Play, tmp_path: Path
+) -> None:
+    """The owner's settings have a mistake: every run looks and names it, and none heals."""
+    cluster.add_nodes(*NODES)
+    body = {"metadata": {"name": "self-healing-config"}, "data": {"cooldown": "-1", "cool_down": "1"}}
+    cluster.must("POST", CONFIG_MAPS, body)
+    mark = cluster.audit_mark()
+    try:
+        words = (
+            r"is UNKNOWN, 5 nodes seen.*could not read policy: self-healing-config\.data\.cool_down: unknown setting"
+            r".*self-healing-config\.data\.cooldown: expected an integer from 0 to 86400 \(seconds\), got '-1'"
+        )
+        for fail_on in ("", "warning"):
+            one_clear_line(play("health", as_healer | {"selfheal_fail_on": fail_on}), words)
+        for fail_on in ("unhealthy", "never"):
+            played = play("health", as_healer | {"selfheal_fail_on": fail_on})
+            assert played.code == 0 and re.search(words, said(played)), played.output
+        cluster.make_sick("w1")
+        healed = play_in(tmp_path, "heal", as_healer | HEAL, inventory=HOSTS, environment=STATS)
+        one_clear_line(healed, r"verdict unhealthy: .*self-healing-config\.data\.cooldown: expected an integer")
+        # A workflow gets what was found, although nothing was done.
+        assert set(stats_of(healed)) == KEYS and stats_of(healed)["selfheal_verdict"] == "unhealthy"
+    finally:
+        cluster.must("DELETE", f"{CONFIG_MAPS}/self-healing-config")
+    changes = [a for a in cluster.audited(mark) if a.mutates and a.user.endswith("selfheal-healer")]
+    assert changes == []
+
+
+def test_no_job_can_lift_the_owners_brake(sick: ControlPlane, as_healer: dict[str, Any], play: Play) -> None:
+    body = {"metadata": {"name": "self-healing-config"}, "data": {"monitor_only": "true"}}
+    sick.must("POST", CONFIG_MAPS, body)
+    try:
+        mark = sick.audit_mark()
+        played = play("heal", as_healer | HEAL, inventory=HOSTS)
+        assert played.code == 0, played.output
+        assert "BRAKE ConfigMap self-healing-config says monitor_only: nothing is repaired" in said(played)
+        untouched(sick, mark)
+    finally:
+        sick.must("DELETE", f"{CONFIG_MAPS}/self-healing-config")
 
 
 # --- from nothing to a prepared cluster

@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from ansible_collections.selfheal.kubernetes.tests.api.conftest import RunModule
 from ansible_collections.selfheal.kubernetes.tests.api.control_plane import (
@@ -15,6 +18,9 @@ from ansible_collections.selfheal.kubernetes.tests.api.control_plane import (
     ControlPlane,
 )
 
+from lab import docs
+
+CONFIG_MAPS = "/api/v1/namespaces/self-healing/configmaps"
 HEALING = {"monitor_only": False}
 
 
@@ -103,7 +109,20 @@ def test_the_observer_cannot_write(cluster: ControlPlane, module: RunModule, obs
         pytest.param("DELETE", "/api/v1/nodes/w1", None, id="delete a node"),
         pytest.param("DELETE", INCIDENTS, None, id="forget incidents"),
         pytest.param("GET", "/api/v1/secrets", None, id="read secrets"),
-        pytest.param("GET", "/api/v1/pods", None, id="read pods"),
+        pytest.param("GET", "/api/v1/namespaces/default/pods/web/log", None, id="read the log of a pod"),
+        pytest.param("POST", "/api/v1/namespaces/default/pods/web/exec?command=id", None, id="run a command in a pod"),
+        pytest.param("DELETE", "/api/v1/namespaces/default/pods/web", None, id="delete a pod"),
+        pytest.param("POST", "/api/v1/namespaces/default/pods/web/eviction", {}, id="evict a pod"),
+        pytest.param("GET", "/api/v1/nodes/w1/proxy/stats/summary", None, id="ask a kubelet"),
+        pytest.param("GET", "/api/v1/namespaces/default/services/web:80/proxy/", None, id="ask a Service"),
+        pytest.param("GET", "/api/v1/namespaces/kube-system/secrets", None, id="read secrets of the control plane"),
+        pytest.param("GET", f"{CONFIG_MAPS}/other", None, id="another ConfigMap"),
+        pytest.param("GET", CONFIG_MAPS, None, id="every ConfigMap"),
+        pytest.param("GET", "/api/v1/namespaces/kube-system/configmaps/kubeadm-config", None, id="other settings"),
+        pytest.param("PUT", f"{CONFIG_MAPS}/self-healing-config", {}, id="overrule the cluster's owner"),
+        pytest.param("DELETE", f"{CONFIG_MAPS}/self-healing-config", None, id="do away with the owner's settings"),
+        pytest.param("GET", "/metrics", None, id="the API server's metrics"),
+        pytest.param("GET", "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases", None, id="other Leases"),
         pytest.param("GET", "/api/v1/namespaces/default", None, id="other namespaces"),
         pytest.param(
             "POST",
@@ -140,12 +159,97 @@ def test_the_observer_may_not_write_the_healers_memory(cluster: ControlPlane, ob
     assert cluster.request("PUT", f"{kind}/x", {}, observer_token)[0] == 403
 
 
+def test_only_the_healer_may_write_what_is_usual_for_the_cluster(
+    cluster: ControlPlane, healer_token: str, observer_token: str
+) -> None:
+    body = {"metadata": {"name": "selfheal-baseline"}, "data": {}}
+    path = f"{CONFIG_MAPS}/selfheal-baseline"
+    # A record that was written by another test has brought one along.
+    cluster.request("DELETE", path)
+    assert cluster.request("POST", CONFIG_MAPS, body, observer_token)[0] == 403
+    try:
+        assert cluster.request("POST", CONFIG_MAPS, body, healer_token)[0] == 201
+        assert cluster.request("PUT", path, body, observer_token)[0] == 403
+        assert cluster.request("PUT", path, body, healer_token)[0] == 200
+        assert cluster.request("DELETE", path, None, healer_token)[0] == 403
+        assert [cluster.request("GET", path, None, token)[0] for token in (healer_token, observer_token)] == [200, 200]
+    finally:
+        cluster.must("DELETE", path)
+
+
+@pytest.mark.parametrize("account", ["selfheal-healer", "selfheal-observer"])
+def test_everything_that_a_look_asks_for_is_allowed(
+    cluster: ControlPlane, module: RunModule, healer_token: str, observer_token: str, account: str
+) -> None:
+    """Nothing is refused, whatever there is to look at, and nothing is changed."""
+    cluster.add_nodes("w1", "w2", "w3")
+    cluster.make_sick("w1")
+    token = healer_token if account == "selfheal-healer" else observer_token
+    mark = cluster.audit_mark()
+    health = module("cluster_health_info", account=token)
+    own = [a for a in cluster.audited(mark) if a.user.endswith(f":{account}")]
+    assert [a for a in own if a.code in (401, 403)] == []
+    assert [a for a in own if a.mutates] == []
+    # Each of these was asked for; a part that nobody reads would prove nothing.
+    for path in (
+        "/api/v1/nodes",
+        "/api/v1/pods",
+        "/api/v1/events",
+        "/apis/apps/v1/daemonsets",
+        "/apis/discovery.k8s.io/v1/endpointslices",
+        "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kube-scheduler",
+        "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kube-controller-manager",
+        "/apis/metrics.k8s.io/v1beta1/nodes",
+        f"{CONFIG_MAPS}/self-healing-config",
+        "/livez",
+        "/readyz",
+    ):
+        assert any(a.uri.split("?")[0] == path for a in own), path
+    # There is no metrics API here, and by default nobody asks kubelets.
+    assert set(health["unread"]) <= {"metrics", "disks", "baseline"}, health["unread"]
+
+
+@pytest.fixture
+def opted_in(cluster: ControlPlane, tmp_path: Path) -> Iterator[None]:
+    """The rights that docs/policy.md offers besides, applied as they stand there."""
+    cluster.add_nodes("w1")
+    assert cluster.request("POST", "/api/v1/namespaces", {"metadata": {"name": "shop"}})[0] in (201, 409)
+    for number, text in enumerate((docs.KUBELET_RIGHTS, docs.PROBE_RIGHTS)):
+        assert text in (docs.CHECKOUT / "docs" / "policy.md").read_text(encoding="utf-8")
+        (tmp_path / f"{number}.yml").write_text(text, encoding="utf-8")
+    done = cluster.kubectl("apply", "-f", tmp_path)
+    assert done.returncode == 0, done.stderr
+    yield
+    cluster.kubectl("delete", "-f", tmp_path)
+
+
+@pytest.mark.usefixtures("opted_in")
+@pytest.mark.parametrize("account", ["selfheal-healer", "selfheal-observer"])
+def test_the_rights_in_the_documentation_are_enough_and_no_more(
+    cluster: ControlPlane, healer_token: str, observer_token: str, account: str
+) -> None:
+    token = healer_token if account == "selfheal-healer" else observer_token
+
+    def code(method: str, path: str) -> int:
+        return cluster.request(method, path, None, token)[0]
+
+    # Neither kubelet nor Service is there: whatever comes of the request, it is not the API server that forbids it.
+    assert code("GET", "/api/v1/nodes/w1/proxy/stats/summary") != 403
+    assert code("GET", "/api/v1/namespaces/shop/services/web:80/proxy/healthz") != 403
+    assert code("POST", "/api/v1/nodes/w1/proxy/run/shop/web/c") == 403
+    assert code("GET", "/api/v1/namespaces/shop/services/other:80/proxy/") == 403
+    assert code("GET", "/api/v1/namespaces/shop/services/web:81/proxy/") == 403
+    assert code("GET", "/api/v1/namespaces/default/services/web:80/proxy/") == 403
+    assert code("POST", "/api/v1/namespaces/shop/services/web:80/proxy/") == 403
+
+
 def test_an_account_without_any_right_sees_nothing_and_says_so(cluster: ControlPlane, module: RunModule) -> None:
     cluster.add_nodes("w1")
     health = module("cluster_health_info", account=STRANGER_TOKEN)
     assert health["verdict"] == "unknown"
-    assert set(health["unread"]) == {"identity", "nodes", "heartbeats"}
-    assert all("HTTP 403" in why and "stranger" in why for why in health["unread"].values())
+    assert {"identity", "policy", "nodes", "heartbeats", "pods", "components"} <= set(health["unread"])
+    refused = {part: why for part, why in health["unread"].items() if "HTTP 403" in why and "stranger" in why}
+    assert {"identity", "policy", "nodes", "heartbeats", "pods", "components"} <= set(refused)
 
 
 def test_a_part_that_may_not_be_read_is_unknown(cluster: ControlPlane, module: RunModule) -> None:
@@ -163,8 +267,12 @@ def test_a_part_that_may_not_be_read_is_unknown(cluster: ControlPlane, module: R
     )
     try:
         plan = module("remediation_plan_info", account=STRANGER_TOKEN, cluster_uid=cluster.uid, policy=HEALING)
-        assert set(plan["health"]["unread"]) == {"heartbeats"}
-        assert plan["actions"] == [] and [r["guard"] for r in plan["refused"]] == ["mass_failure"]
+        # These rights are given by namespace, and the stranger has only those of the ClusterRole.
+        assert {"heartbeats", "components", "policy"} <= set(plan["health"]["unread"])
+        assert not {"nodes", "pods", "daemonsets", "services"} & set(plan["health"]["unread"])
+        assert "configmaps" in plan["health"]["unread"]["policy"] and "HTTP 403" in plan["blocked"]
+        assert plan["actions"] == [] and "mass_failure" in {r["guard"] for r in plan["refused"]}
+        assert not plan["writes_needed"]
         cluster.make_well("w1")
         assert module("cluster_health_info", account=STRANGER_TOKEN)["verdict"] == "unknown"
     finally:

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made about names or behaviour.
 
-"""A small client over the official package: its configuration and its connection pool, plain JSON, and deadlines."""
+"""A small client of the API server: plain JSON, time-outs, retries and pages."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ import base64
 import json
 import os
 import random
-import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
-from urllib.parse import urlencode
+from typing import Any, TypeVar
+from urllib.parse import urlencode, urlsplit
 
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster import kubeconfig
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import (
     Conflict,
+    Expired,
     Forbidden,
     NotFound,
     Rejected,
@@ -30,16 +31,32 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
     Unauthorized,
     Unreachable,
 )
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.etcd import EtcdAccess
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.kubeconfig import Access, one_line
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.transport import (
+    BrokenConnection as _BrokenConnection,
+)
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.transport import Stats, Transport
 
+T = TypeVar("T")
+JSON = "application/json"
 PAGE_SIZE = 500
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 15.0
 _FINAL = {401: Unauthorized, 403: Forbidden, 404: NotFound, 409: Conflict}
 
 
+def from_json(data: Any) -> Any:
+    """What bytes, or a memoryview of some, say.
+
+    :raises ValueError: when it is not JSON.
+    """
+    return json.loads(str(data, "utf-8"))
+
+
 @dataclass(frozen=True)
 class Settings:
-    """How to reach the API server: a kubeconfig file with an optional context, or a host with a token."""
+    """How to reach the API server: a kubeconfig file with an optional context, or a host with a token; and etcd."""
 
     kubeconfig: str | None = None
     context: str | None = None
@@ -48,6 +65,7 @@ class Settings:
     ca_cert: str | None = None
     validate_certs: bool = True
     deadline: float = 30.0
+    etcd: EtcdAccess | None = None
 
 
 @dataclass(frozen=True)
@@ -58,12 +76,23 @@ class Answer:
     date: datetime
 
 
+@dataclass(frozen=True)
+class Raw:
+    """An answer as it came, the API server's clock when it was given, and how many seconds it took."""
+
+    status: int
+    data: Any
+    headers: Mapping[str, str]
+    date: datetime
+    seconds: float
+
+
 class Client:
     """GET, POST, PUT and paged lists of plain JSON objects.
 
     Reads are repeated on 429, 5xx and broken connections until the deadline. Writes are repeated only on 429, which
     the server answers before it does anything; after any other trouble nobody knows whether the write was done, and
-    the caller must look.
+    the caller must look. Threads may share a client.
     """
 
     def __init__(
@@ -72,84 +101,146 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        try:
-            import kubernetes.client.rest
-        except ImportError:
-            raise SettingsError(
-                "the Python package 'kubernetes' is missing from the interpreter that runs this module:"
-                " install kubernetes>=30"
-            ) from None
-        self._configuration = _configuration(settings)
-        self._pool = kubernetes.client.rest.RESTClientObject(self._configuration).pool_manager
+        self._access = _checked(_access(settings))
         self._deadline = settings.deadline
+        self.etcd = settings.etcd
         self._sleep = sleep
         self._monotonic = monotonic
+        self.stats = Stats()
+        self._transport = Transport(self._access, monotonic, self.stats)
+
+    def at(self, server: str) -> Client:
+        """The same client for another address of the same cluster, counted together with this one."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        proxy = kubeconfig.proxy_for(server, self._access.proxy or kubeconfig.environment_proxy(server))
+        other._access = replace(self._access, server=server.rstrip("/"), proxy=proxy)
+        other._transport = Transport(other._access, self._monotonic, self.stats)
+        return other
+
+    def close(self) -> None:
+        """Close the connections that are open."""
+        self._transport.close()
 
     @property
     def server(self) -> str:
         """The address of the API server."""
-        return str(self._configuration.host)
+        return self._access.server
+
+    @property
+    def certificate_expires(self) -> datetime | None:
+        """Until when the server's certificate is good; None before a connection was made and verified."""
+        return self._transport.certificate_expires
 
     def cluster_entry(self) -> dict[str, Any]:
         """How this API server is reached and verified, as a kubeconfig's cluster entry."""
         entry: dict[str, Any] = {"server": self.server}
-        if not self._configuration.verify_ssl:
+        if not self._access.verify:
             entry["insecure-skip-tls-verify"] = True
-        elif self._configuration.ssl_ca_cert:
-            with open(self._configuration.ssl_ca_cert, "rb") as stream:
-                entry["certificate-authority-data"] = base64.b64encode(stream.read()).decode()
-        if getattr(self._configuration, "tls_server_name", None):
-            entry["tls-server-name"] = self._configuration.tls_server_name
-        if self._configuration.proxy:
-            entry["proxy-url"] = self._configuration.proxy
+        elif self._access.ca:
+            entry["certificate-authority-data"] = base64.b64encode(self._access.ca).decode()
+        if self._access.tls_server_name:
+            entry["tls-server-name"] = self._access.tls_server_name
+        if self._access.proxy:
+            entry["proxy-url"] = self._access.proxy
         return entry
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> Answer:
         """Read one object, or one page of a list."""
-        return self._request("GET", path, query, None)
+        raw = self._request("GET", path, dict(query or {}), None)
+        return Answer(_decoded(from_json, raw.data, f"GET {path}"), raw.date)
+
+    def get_bytes(self, path: str, query: Mapping[str, Any] | None = None, accept: str = JSON) -> Raw:
+        """Read something as it comes."""
+        return self._request("GET", path, dict(query or {}), None, accept)
+
+    def ask(self, path: str, query: Mapping[str, Any] | None = None, deadline: float = 10.0) -> Raw:
+        """Send one GET and no second one; any status is an answer.
+
+        :raises Unreachable: when there is none.
+        """
+        begun = self._monotonic()
+        end = begun + min(deadline, self._deadline)
+        try:
+            status, headers, data = self._send("GET", path, query, None, end)
+        except _BrokenConnection as exc:
+            raise Unreachable(f"{self.server}: {exc}") from None
+        return Raw(status, data, headers, _date(headers.get("Date")), self._monotonic() - begun)
+
+    def pages(
+        self,
+        path: str,
+        query: Mapping[str, Any] | None = None,
+        decode: Callable[[Any], Any] = from_json,
+        accept: str = JSON,
+    ) -> Iterator[dict[str, Any]]:
+        """The pages of a list, one after the other. A server that is too busy is asked for half as much at once.
+
+        :param decode: makes an object of a page's bytes (or memoryview), which are gone when it has done so.
+        :raises Expired: when the rest of the list is not to be had any more; ``twice`` begins it anew.
+        """
+        asked = {"limit": PAGE_SIZE, **(query or {})}
+        while True:
+            raw = self._request("GET", path, asked, None, accept, lend=True)
+            page = _decoded(decode, raw.data, f"GET {path}")
+            token = (page.get("metadata") or {}).get("continue") or ""
+            # Neither the bytes nor the page may be held while the next one comes.
+            del raw
+            yield page
+            del page
+            if not token:
+                return
+            asked["continue"] = token
 
     def items(self, path: str, query: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """Every object of a list, page after page."""
-        token = ""
-        while True:
-            answer = self.get(path, {"limit": PAGE_SIZE, **(query or {}), **({"continue": token} if token else {})})
-            if "items" not in answer.body:
-                raise Unreachable(f"GET {path}: the answer is not a list of objects")
-            yield from answer.body["items"] or ()
-            token = (answer.body.get("metadata") or {}).get("continue") or ""
-            if not token:
-                return
+        yield from twice(lambda: [item for page in self.pages(path, query) for item in items_of(page, path)])
 
     def create(self, path: str, body: Mapping[str, Any]) -> Answer:
         """Create an object."""
-        return self._request("POST", path, None, body)
+        return self._write("POST", path, body)
 
     def replace(self, path: str, body: Mapping[str, Any]) -> Answer:
         """Write an object; with metadata.resourceVersion in the body only if nobody has written it since."""
-        return self._request("PUT", path, None, body)
+        return self._write("PUT", path, body)
+
+    def _write(self, method: str, path: str, body: Mapping[str, Any]) -> Answer:
+        raw = self._request(method, path, {}, body)
+        return Answer(_decoded(from_json, raw.data, f"{method} {path}"), raw.date)
 
     def _request(
-        self, method: str, path: str, query: Mapping[str, Any] | None, body: Mapping[str, Any] | None
-    ) -> Answer:
-        end = self._monotonic() + self._deadline
+        self,
+        method: str,
+        path: str,
+        query: dict[str, Any],
+        body: Mapping[str, Any] | None,
+        accept: str = JSON,
+        lend: bool = False,
+    ) -> Raw:
+        begun = self._monotonic()
+        end = begun + self._deadline
         delay = 0.25
         while True:
             retry_after = None
             try:
-                status, headers, data = self._send(method, path, query, body, end)
+                status, headers, data = self._send(method, path, query, body, end, accept, lend)
             except _BrokenConnection as exc:
                 trouble = f"{self.server}: {exc}"
                 repeatable = method == "GET"
             else:
                 if status < 300:
-                    return _answer(data, headers, f"{method} {path}")
-                trouble = _explain(method, path, status, data)
+                    return Raw(status, data, headers, _date(headers.get("Date")), self._monotonic() - begun)
+                trouble = explain(method, path, status, data)
                 if status in _FINAL:
                     raise _FINAL[status](trouble)
+                if status == 410 and query.get("continue"):
+                    raise Expired(trouble)
                 if 400 <= status < 500 and status not in (408, 429):
                     raise Rejected(trouble)
                 repeatable = method == "GET" or status == 429
                 retry_after = _seconds(headers.get("Retry-After"))
+                if status == 429 and query.get("limit"):
+                    query["limit"] = max(1, query["limit"] // 2)
             wait = max(retry_after or 0.0, delay * random.uniform(0.5, 1.0))
             if not repeatable or self._monotonic() + wait >= end:
                 raise Unreachable(trouble)
@@ -157,95 +248,101 @@ class Client:
             delay = min(delay * 2, 4.0)
 
     def _send(
-        self, method: str, path: str, query: Mapping[str, Any] | None, body: Mapping[str, Any] | None, end: float
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        import urllib3
-
-        headers = {"Accept": "application/json", "User-Agent": "selfheal.kubernetes"}
-        for auth in self._configuration.auth_settings().values():
-            if auth.get("in") == "header" and auth.get("value"):
-                headers[auth["key"]] = auth["value"]
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | None,
+        end: float,
+        accept: str = JSON,
+        lend: bool = False,
+    ) -> tuple[int, Mapping[str, str], Any]:
+        headers = {"Accept": accept, "User-Agent": "selfheal.kubernetes", **self._access.headers()}
+        data = None
         if body is not None:
-            headers["Content-Type"] = "application/json"
-        url = self.server.rstrip("/") + path + ("?" + urlencode(query) if query else "")
-        left = max(0.1, end - self._monotonic())
-        timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT, left), read=min(READ_TIMEOUT, left))
-        try:
-            answer = self._pool.request(
-                method,
-                url,
-                body=None if body is None else json.dumps(body).encode(),
-                headers=headers,
-                timeout=timeout,
-                retries=False,
-                redirect=False,
-            )
-        except urllib3.exceptions.HTTPError as exc:
-            # A certificate that is not trusted now will not be so in a second.
-            if exc.args and isinstance(exc.args[0], ssl.SSLCertVerificationError):
-                raise Unreachable(f"{self.server}: {_one_line(exc)}") from None
-            raise _BrokenConnection(_one_line(exc)) from None
-        except (OSError, ValueError) as exc:
-            raise _BrokenConnection(_one_line(exc)) from None
+            headers["Content-Type"] = JSON
+            data = json.dumps(body).encode()
+        target = path + ("?" + urlencode(query) if query else "")
+        answer = self._transport.send(method, target, headers, data, end, CONNECT_TIMEOUT, READ_TIMEOUT, lend)
         return answer.status, answer.headers, answer.data
 
 
-class _BrokenConnection(Exception):
-    pass
+def twice(read: Callable[[], T]) -> T:
+    """Read a list, and once more from its beginning if its pages ran out on the way."""
+    try:
+        return read()
+    except Expired:
+        return read()
 
 
-def _configuration(settings: Settings) -> Any:
-    import kubernetes.client
-    import kubernetes.config
+def items_of(page: Mapping[str, Any], path: str) -> list[Any]:
+    """The objects of a page.
 
-    configuration = kubernetes.client.Configuration()
+    :raises Unreachable: when it has none, not even an empty list: then it is no list, and says nothing about objects.
+    """
+    if "items" not in page:
+        raise Unreachable(f"GET {path}: the answer is not a list of objects")
+    return page["items"] or []
+
+
+def explain(method: str, path: str, status: int, data: bytes) -> str:
+    """What a refused request was refused for, in one line."""
+    try:
+        message = json.loads(data).get("message") or ""
+    except (ValueError, AttributeError):
+        message = data[:120].decode("utf-8", "replace")
+    return f"{method} {path}: HTTP {status} {one_line(message) if message else ''}".rstrip()
+
+
+def _access(settings: Settings) -> Access:
     if settings.host or settings.api_key:
         if not (settings.host and settings.api_key):
             raise SettingsError("host and api_key belong together: give both, or a kubeconfig")
         if settings.kubeconfig or settings.context:
             raise SettingsError("give host and api_key, or kubeconfig and context, but not both")
-        configuration.host = settings.host
-        configuration.api_key = {"authorization": f"Bearer {settings.api_key}"}
-        configuration.verify_ssl = settings.validate_certs
-        if settings.ca_cert:
-            configuration.ssl_ca_cert = _readable(settings.ca_cert, "ca_cert")
-        return configuration
+        server = settings.host.rstrip("/")
+        return Access(
+            server=server,
+            verify=settings.validate_certs,
+            ca=_readable(settings.ca_cert, "ca_cert") if settings.ca_cert else None,
+            proxy=kubeconfig.proxy_for(server, kubeconfig.environment_proxy(server)),
+            headers=kubeconfig.bearer(settings.api_key),
+        )
     # A service account that happens to be mounted is never used: from a pod of AWX it would be AWX's own cluster.
     path = settings.kubeconfig or os.environ.get("KUBECONFIG") or os.path.join("~", ".kube", "config")
-    files = [os.path.expanduser(part) for part in path.split(os.pathsep) if part]
-    if not any(os.path.isfile(file) for file in files):
-        how = "set kubeconfig (or K8S_AUTH_KUBECONFIG or KUBECONFIG) to a kubeconfig file, or give host and api_key"
-        raise SettingsError(f"no kubeconfig: {path} does not exist; {how}")
+    access = kubeconfig.load(path, settings.context)
+    return access if settings.validate_certs else replace(access, verify=False)
+
+
+def _checked(access: Access) -> Access:
     try:
-        kubernetes.config.load_kube_config(
-            config_file=os.pathsep.join(files),
-            context=settings.context,
-            client_configuration=configuration,
-            persist_config=False,
-        )
-    # The loader raises whatever its parsers raise, and every one of them means the same to the user.
-    except Exception as exc:
-        raise SettingsError(f"kubeconfig {path} cannot be used: {_one_line(exc)}") from None
-    if not settings.validate_certs:
-        configuration.verify_ssl = False
-    return configuration
+        url = urlsplit(access.server)
+        sound = url.scheme in ("http", "https") and bool(url.hostname)
+    except ValueError:
+        sound = False
+    if not sound:
+        # Without a scheme it would be plain HTTP, and our token would go through the net for everybody to read.
+        raise SettingsError(f"expected the API server's address like https://10.0.0.1:6443, got {access.server}")
+    return access
 
 
-def _readable(path: str, what: str) -> str:
+def _readable(path: str, what: str) -> bytes:
     path = os.path.expanduser(path)
-    if not os.access(path, os.R_OK):
-        raise SettingsError(f"{what}: {path} is not a readable file")
-    return path
-
-
-def _answer(data: bytes, headers: Mapping[str, str], what: str) -> Answer:
     try:
-        body = json.loads(data)
+        with open(path, "rb") as stream:
+            return stream.read()
+    except OSError:
+        raise SettingsError(f"{what}: {path} is not a readable file") from None
+
+
+def _decoded(decode: Callable[[Any], Any], data: Any, what: str) -> dict[str, Any]:
+    try:
+        body = decode(data)
     except ValueError:
         raise Unreachable(f"{what}: the answer is not JSON, so it does not come from an API server") from None
     if not isinstance(body, dict):
         raise Unreachable(f"{what}: the answer is not a JSON object, so it does not come from an API server")
-    return Answer(body=body, date=_date(headers.get("Date")))
+    return body
 
 
 def _date(text: str | None) -> datetime:
@@ -257,21 +354,8 @@ def _date(text: str | None) -> datetime:
     return datetime.now(UTC)
 
 
-def _explain(method: str, path: str, status: int, data: bytes) -> str:
-    try:
-        message = json.loads(data).get("message") or ""
-    except (ValueError, AttributeError):
-        message = data[:120].decode("utf-8", "replace")
-    return f"{method} {path}: HTTP {status} {_one_line(message)}".rstrip()
-
-
 def _seconds(text: str | None) -> float | None:
     try:
         return None if text is None else max(0.0, float(text))
     except ValueError:
         return None
-
-
-def _one_line(thing: object) -> str:
-    text = " ".join(str(thing).split()) or type(thing).__name__
-    return text if len(text) <= 300 else text[:297] + "..."

@@ -41,6 +41,10 @@ class Rejected(ClusterError):
     """The API server refuses the request for a reason of its own (other 4xx)."""
 
 
+class Expired(Rejected):
+    """The rest of a list that was being read in pages is not to be had any more (410)."""
+
+
 class WrongCluster(ClusterError):
     """The cluster that answered is not the one that was expected."""
 

@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster import lease, store
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster import baseline_store, lease, store
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Client
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import (
+    ClusterError,
+    Forbidden,
     MonitorOnly,
     NotBootstrapped,
     StoreError,
     Unreachable,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.observe import identify, observe
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.baseline import learn, metrics_of
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import Judgement, judge
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import Event, open_incident, step
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Snapshot, Verdict
@@ -55,9 +58,20 @@ class Outcome:
 
 
 def assess(client: Client, policy: Policy, cluster_uid: str | None) -> tuple[Snapshot, Judgement]:
-    """Observe and judge."""
-    snapshot = observe(client, cluster_uid)
-    return snapshot, judge(snapshot, policy)
+    """Observe and judge, for a run that only looks.
+
+    What the healer remembers adds to the picture where it can be read; most who look do not have that right.
+    """
+    snapshot = observe(client, policy, cluster_uid)
+    incidents: tuple[Incident, ...] = ()
+    if snapshot.nodes is not None:
+        try:
+            incidents = store.read_incidents(client)
+        except (NotBootstrapped, Forbidden):
+            pass
+        except (StoreError, Unreachable) as exc:
+            snapshot = replace(snapshot, unread={**snapshot.unread, "incidents": str(exc)})
+    return snapshot, judge(snapshot, policy, incidents)
 
 
 def view(client: Client, policy: Policy, cluster_uid: str | None, only: Iterable[str] = ()) -> View:
@@ -67,7 +81,7 @@ def view(client: Client, policy: Policy, cluster_uid: str | None, only: Iterable
 
     :raises StoreError: when the incidents cannot be read while the rest can.
     """
-    snapshot, judgement = assess(client, policy, cluster_uid)
+    snapshot = observe(client, policy, cluster_uid)
     incidents: tuple[Incident, ...] = ()
     if snapshot.nodes is not None:
         try:
@@ -75,6 +89,7 @@ def view(client: Client, policy: Policy, cluster_uid: str | None, only: Iterable
         except NotBootstrapped:
             if not policy.monitor_only:
                 raise
+    judgement = judge(snapshot, policy, incidents)
     plan = make_plan(snapshot, judgement, incidents, policy, snapshot.observed_at, cluster_uid, only)
     return View(snapshot, judgement, incidents, plan)
 
@@ -93,7 +108,12 @@ class Healer:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         if policy.monitor_only:
-            raise MonitorOnly("policy.monitor_only is on, so nothing is written: set it to false to heal")
+            raise MonitorOnly(
+                "the cluster's ConfigMap self-healing-config sets monitor_only, so nothing is written: its owner has to"
+                " lift it"
+                if policy.braked
+                else "policy.monitor_only is on, so nothing is written: set it to false to heal"
+            )
         self._client = client
         self._policy = policy
         self._uid = cluster_uid
@@ -129,6 +149,8 @@ class Healer:
         """
         self._renew()
         fresh = view(self._client, self._policy, self._uid, only=[node])
+        if fresh.plan.blocked:
+            return Outcome(False, fresh.plan.blocked, None, False)
         action = next((a for a in fresh.plan.actions if (a.node, a.node_uid, a.rung) == (node, node_uid, rung)), None)
         if action is None:
             reasons = [f"{r.guard}: {r.message}" for r in fresh.plan.refusals]
@@ -165,7 +187,7 @@ class Healer:
         while True:
             try:
                 self._renew()
-                snapshot = observe(self._client, self._uid, node)
+                snapshot = observe(self._client, self._policy, self._uid, node)
                 incident = self._current(node, node_uid)
                 trouble = _trouble(snapshot, judge(snapshot, self._policy), node, incident.node_uid)
             except Unreachable as exc:
@@ -189,9 +211,22 @@ class Healer:
     def write_record(self) -> tuple[bool, Verdict, dict[str, Any]]:
         """Bring the ClusterRecord up to date; whether that took a write, the verdict, and what it says."""
         self._renew()
-        _snapshot, judgement = assess(self._client, self._policy, self._uid)
-        status = derive(judgement, store.read_incidents(self._client))
-        return store.write_record(self._client, status), judgement.verdict, status
+        incidents = store.read_incidents(self._client)
+        snapshot = observe(self._client, self._policy, self._uid)
+        judgement = judge(snapshot, self._policy, incidents)
+        status = derive(judgement, incidents)
+        written = store.write_record(self._client, status)
+        self._learn(snapshot)
+        return written, judgement.verdict, status
+
+    def _learn(self, snapshot: Snapshot) -> None:
+        """Add this look to what is usual for the cluster. It is a statistic, so no run fails for want of it."""
+        try:
+            stored = baseline_store.read_baseline(self._client)
+            learned = learn(stored.baseline, metrics_of(snapshot), snapshot.observed_at)
+            baseline_store.write_baseline(self._client, stored, learned)
+        except ClusterError:
+            pass
 
     def _renew(self) -> datetime:
         """Prove that this is the cluster and that its lease is ours; the API server's clock."""
@@ -238,11 +273,20 @@ def _trouble(snapshot: Snapshot, judgement: Judgement, node: str, uid: str) -> s
     if machine.uid != uid:
         return f"the node is another one now: its UID is {machine.uid}, it was {uid}"
     findings = judgement.of_node(node)
+    if not findings and not machine.is_ready:
+        # A node that is still joining has no finding yet, and is not healthy either.
+        return "it is not Ready"
     if findings:
         return "; ".join(f"{f.reason}: {f.message}" for f in findings)
     if snapshot.heartbeats is None:
         return f"its Lease was not seen: {snapshot.unread.get('heartbeats', 'not read')}"
     return None
+
+
+def learning_due(snapshot: Snapshot) -> bool:
+    """Whether this look would add to what is known of the usual, which takes a write now and then."""
+    known = snapshot.baseline
+    return known is not None and learn(known, metrics_of(snapshot), snapshot.observed_at) is not known
 
 
 def stale_record(client: Client, seen: View) -> bool:
