@@ -9,7 +9,7 @@ LANE ?=
 in_lane = $(if $(LANE),--lane $(LANE))
 run = $(PYTHON) -m lab.toolchain run $(in_lane) --
 
-.PHONY: help demo test lint format sanity unit api e2e prove-first-heal clean
+.PHONY: help demo test lint format docs sanity unit api e2e corpus bench prove-first-heal prove-judgement clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ lint:  ## ruff, mypy, yamllint, ansible-lint, REUSE, the changelog, the built pa
 format:  ## lay out Python code and order its imports
 	$(run) sh -c 'ruff check --quiet --select I --fix . && ruff format .'
 
+docs:  ## the tables of checks and settings, made from the code
+	$(run) python -m lab.docs
+
 sanity:  ## all sanity tests of ansible-test
 	$(PYTHON) tests/run.py $(in_lane) sanity
 
@@ -38,8 +41,17 @@ api:  ## tests against a real etcd and kube-apiserver
 e2e:  ## tests against a real cluster
 	$(PYTHON) tests/run.py $(in_lane) e2e
 
+corpus:  ## precision and recall of the checks over the labelled snapshots
+	$(run) python -m tests.corpus.score
+
+bench:  ## what a look costs, next to others: SIZE=small, A, B or grow; JSON=FILE
+	$(run) python -m bench.observe --size $(or $(SIZE),A) $(if $(JSON),--json $(JSON))
+
 prove-first-heal:  ## show that the first repair works and that without it nothing recovers
 	$(PYTHON) -m tests.prove.first_heal
+
+prove-judgement:  ## show that the judgement is right, complete and fast
+	$(PYTHON) -m tests.prove.judgement
 
 clean:  ## remove the lab's clusters and caches, the environments, and build/
 	$(PYTHON) -m lab clean

@@ -12,118 +12,26 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
-import tempfile
-import time
-import xml.etree.ElementTree as ET
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
 
-from lab.paths import CHECKOUT
-from lab.progress import say, step
+from tests.prove.proof import Made, Proof, prove
 
-LOGS = CHECKOUT / "build" / "prove"
 INTERRUPT_AFTER = 60.0
-
-
-@dataclass(frozen=True)
-class Item:
-    """One claim: its goal, what was measured, and whether that is good enough."""
-
-    claim: str
-    goal: str
-    measured: str
-    ok: bool
-
-
-@dataclass(frozen=True)
-class Made:
-    """A make that has ended."""
-
-    code: int
-    seconds: float
-    output: str
-
-
-class Proof:
-    """A fresh clone, and the items that were shown in it."""
-
-    def __init__(self, clone: Path) -> None:
-        self.clone = clone
-        self.items: list[Item] = []
-
-    def make(self, target: str, log: str, interrupt_after: float | None = None) -> Made:
-        """Run make in the clone; with a time, interrupt it then as a person would with Ctrl-C."""
-        path = LOGS / f"{log}.log"
-        begun = time.monotonic()
-        with step(f"make {target} ({log})"), path.open("w", encoding="utf-8") as stream:
-            process = subprocess.Popen(
-                ["make", target],
-                cwd=self.clone,
-                env=_bare_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-            try:
-                code = process.wait(timeout=interrupt_after)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGINT)
-                code = process.wait(timeout=300)
-        return Made(code, time.monotonic() - begun, path.read_text(encoding="utf-8", errors="replace"))
-
-    def show(self, claim: str, goal: str, measured: str, ok: bool) -> None:
-        """Keep an item and tell it."""
-        item = Item(claim, goal, measured, ok)
-        self.items.append(item)
-        say(_line(item))
-
-    def timed(self, claim: str, limit: int, made: Made) -> None:
-        """An item about a make that must end well within a time."""
-        measured = f"exit {made.code}, {made.seconds:.0f} s"
-        self.show(claim, f"exit 0 within {limit} s", measured, made.code == 0 and made.seconds <= limit)
-
-    def tests(self, claim: str, reports: Iterable[Path], pattern: str) -> None:
-        """An item that a set of tests shows: every one whose name matches has passed, and there is one."""
-        passed, bad = 0, []
-        for report in reports:
-            for case in ET.parse(report).getroot().iter("testcase"):  # noqa: S314 (pytest wrote it a moment ago)
-                name = f"{case.get('classname')}.{case.get('name')}"
-                if re.search(pattern, name):
-                    if case.find("failure") is None and case.find("error") is None and case.find("skipped") is None:
-                        passed += 1
-                    else:
-                        bad.append(case.get("name"))
-        told = f"{passed} passed" + (f", not passed: {', '.join(map(str, bad))}" if bad else "")
-        self.show(claim, "all its tests pass", told, passed > 0 and not bad)
 
 
 def main() -> int:
     """Returns 0 when no item is short."""
-    LOGS.mkdir(parents=True, exist_ok=True)
-    begun = time.monotonic()
-    cold = os.environ.get("PROVE_COLD", "1") != "0"
-    with tempfile.TemporaryDirectory(prefix="selfheal-prove-") as folder:
-        clone = Path(folder) / "kubernetes"
-        subprocess.run(["git", "clone", "--quiet", str(CHECKOUT), str(clone)], check=True)
-        proof = Proof(clone)
-        if cold:
-            _cold(proof)
-        else:
-            for claim in ("make demo, cold", "make test, cold, interrupted and started again"):
-                proof.show(claim, "measured", "left out by PROVE_COLD=0", False)
-        _warm(proof)
-    print()
-    for item in proof.items:
-        print(_line(item))
-    short = sum(not item.ok for item in proof.items)
-    minutes = (time.monotonic() - begun) / 60
-    print(f"first-heal: {len(proof.items) - short} ok, {short} short, {minutes:.0f} min, logs in build/prove")
-    return 1 if short else 0
+    return prove("first-heal", _show)
+
+
+def _show(proof: Proof) -> None:
+    if os.environ.get("PROVE_COLD", "1") != "0":
+        _cold(proof)
+    else:
+        for claim in ("make demo, cold", "make test, cold, interrupted and started again"):
+            proof.show(claim, "measured", "left out by PROVE_COLD=0", False)
+    _warm(proof)
 
 
 def _cold(proof: Proof) -> None:
@@ -200,19 +108,6 @@ BAD_INPUT = {
     "a node name that is no valid name": r"\[a name that is none\]",
     "nothing is changed by any of them (audit log)": "none_of_these_runs_has_changed_anything",
 }
-
-
-def _line(item: Item) -> str:
-    return f"{'ok   ' if item.ok else 'SHORT'} {item.claim} | goal: {item.goal} | measured: {item.measured}"
-
-
-def _bare_environment() -> dict[str, str]:
-    """The environment without what the toolchain put into it, so that the clone sets itself up."""
-    environ = {
-        k: v for k, v in os.environ.items() if not k.startswith(("ANSIBLE_", "PYTHON", "VIRTUAL_ENV", "MYPYPATH"))
-    }
-    environ["PATH"] = os.pathsep.join(p for p in environ["PATH"].split(os.pathsep) if "/selfheal/venv/" not in p)
-    return environ
 
 
 if __name__ == "__main__":
