@@ -192,9 +192,10 @@ class Drill:
         return fault
 
     def wait_until_due(self, node: str) -> None:
-        """Wait until the node has been NotReady for longer than the short tolerance."""
+        """Wait until the node has been NotReady for long enough to be repaired under the short policy."""
         self.wait_ready(node, "False", "Unknown")
-        time.sleep(SHORT["transient_tolerance"] + 1)
+        looks = SHORT["health_check_interval"] * SHORT["node_failure_threshold"]
+        time.sleep(max(SHORT["transient_tolerance"], looks) + 1)
 
     def incidents(self) -> list[dict[str, Any]]:
         """Every incident, oldest first."""
