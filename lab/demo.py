@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from lab.cluster import Cluster
-from lab.drill import SHORT, Drill, Run, now
+from lab.drill import DUE_AFTER, Drill, Run, now
 from lab.paths import CHECKOUT
 from lab.progress import say
 from lab.shell import LabError, Stopped, interruptible
@@ -52,11 +52,8 @@ def _demo() -> int:
     say(f"FAULT: kubelet on {sick} is stopped and its unit disabled; nothing but a repair brings it back")
     fault = drill.stop_kubelet(sick)
     seen_by_api = drill.wait_ready(sick, "False", "Unknown")
-    say(
-        f"the API server says that {sick} is NotReady; waiting {SHORT['transient_tolerance']} s, the tolerance of the"
-        " demo"
-    )
-    time.sleep(SHORT["transient_tolerance"] + 1)
+    say(f"the API server says that {sick} is NotReady; waiting {DUE_AFTER} s, the tolerance of the demo")
+    time.sleep(DUE_AFTER + 1)
 
     versions, monitor_since = drill.resource_versions(), now()
     monitor = drill.heal(selfheal_monitor_only=True)
@@ -151,7 +148,7 @@ def _report(
         f"Run of {begun:%Y-%m-%d %H:%M:%S} UTC by `make demo`. Set-up and cluster took"
         f" {(ready - begun).total_seconds():.0f} s, the rest {(now() - ready).total_seconds():.0f} s."
         " The lab's cluster notices a silent kubelet after 20 s, and the"
-        f" healer's tolerance was set to {SHORT['transient_tolerance']} s for the demo; the defaults are longer.",
+        f" healer's tolerance was set to {DUE_AFTER} s for the demo; the defaults are longer.",
         "",
         "| moment | clock | since the fault | what |",
         "|---|---|---|---|",

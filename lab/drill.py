@@ -28,6 +28,8 @@ HEALER_USER = "system:serviceaccount:self-healing:selfheal-healer"
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 # The lab's clusters notice a silent kubelet within 20 s, so the drills need not wait for the defaults.
 SHORT = {"transient_tolerance": 5, "health_check_interval": 10, "node_failure_threshold": 1, "recovery_timeout": 120}
+# Seconds of trouble after which that policy lets a service be restarted.
+DUE_AFTER = max(SHORT["transient_tolerance"], SHORT["health_check_interval"] * SHORT["node_failure_threshold"])
 DROP_IN = "/etc/systemd/system/kubelet.service.d/99-drill.conf"
 _RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 
@@ -194,8 +196,7 @@ class Drill:
     def wait_until_due(self, node: str) -> None:
         """Wait until the node has been NotReady for long enough to be repaired under the short policy."""
         self.wait_ready(node, "False", "Unknown")
-        looks = SHORT["health_check_interval"] * SHORT["node_failure_threshold"]
-        time.sleep(max(SHORT["transient_tolerance"], looks) + 1)
+        time.sleep(DUE_AFTER + 1)
 
     def incidents(self) -> list[dict[str, Any]]:
         """Every incident, oldest first."""
