@@ -251,16 +251,19 @@ def test_no_space_left(etcd: EtcdCluster) -> None:
     assert "database space exceeded" in answer["message"]
     etcd.until("the alarm", lambda: "NOSPACE" in str(etcd.status("m0").get("errors")))
     seen = etcd.read()
-    assert seen.alarms == ("m0: NOSPACE",)
+    # Which of them notices first is not for us to say, and the others may notice later.
+    told = {f"{name}: NOSPACE" for name in NAMES}
+    assert seen.alarms and set(seen.alarms) <= told
     # They agree on everything, but take no more writes.
     assert all(member.healthy for member in seen.members) and seen.leader
     assert all(0.8 * QUOTA < (member.db_bytes or 0) <= 2 * QUOTA for member in seen.members)
     assert _reasons(seen) == {"EtcdOutOfSpace", "EtcdDatabaseLarge"}
     # With whoever leads left out, the others have heard of it.
-    assert etcd.read(*(name for name in NAMES if name != seen.leader)).alarms == ("m0: NOSPACE",)
+    assert set(seen.alarms) <= set(etcd.read(*(name for name in NAMES if name != seen.leader)).alarms) <= told
 
-    own = etcd.status("m0")["header"]["member_id"]
-    etcd.ask("m0", "/v3/maintenance/alarm", {"action": "DEACTIVATE", "memberID": own, "alarm": "NOSPACE"})
+    for name in NAMES:
+        own = etcd.status(name)["header"]["member_id"]
+        etcd.ask("m0", "/v3/maintenance/alarm", {"action": "DEACTIVATE", "memberID": own, "alarm": "NOSPACE"})
     assert etcd.read().alarms == ()
 
 
