@@ -14,6 +14,7 @@ library, so that both give the same result for every answer.
 from __future__ import annotations
 
 import json
+import threading
 from functools import cache
 from importlib import import_module
 from typing import Any, TypedDict
@@ -23,6 +24,9 @@ try:
 except ImportError:
     # Nothing but time is lost.
     msgspec = None
+
+# While msgspec makes one decoder, another thread would take shapes that are half made, and end the interpreter.
+_MAKING = threading.Lock()
 
 
 class Owner(TypedDict, total=False):
@@ -273,7 +277,9 @@ def decode(shape: Any, data: Any) -> Any:
     """
     if msgspec is not None:
         try:
-            return _decoder(shape).decode(data)
+            with _MAKING:
+                decoder = _decoder(shape)
+            return decoder.decode(data)
         except msgspec.MsgspecError:
             pass
     return json.loads(str(data, "utf-8"))

@@ -7,6 +7,9 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any, get_type_hints
 
 import pytest
@@ -178,3 +181,24 @@ def test_no_shape_promises_more_than_any_server_keeps() -> None:
     for shape in shapes:
         assert not shape.__total__ and get_type_hints(shape)
         assert decode._decoder(shape).decode(b"{}") == {}
+
+
+def test_no_two_threads_make_decoders_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    making: list[int] = []
+
+    class Slow:
+        def __init__(self, shape: Any) -> None:
+            making.append(1)
+            time.sleep(0.05)
+            assert len(making) == 1, "another one sees shapes that msgspec has half made, which ends the interpreter"
+            making.clear()
+
+        def decode(self, data: bytes) -> Any:
+            return json.loads(data)
+
+    decode._decoder.cache_clear()
+    monkeypatch.setattr(decode, "msgspec", SimpleNamespace(json=SimpleNamespace(Decoder=Slow), MsgspecError=ValueError))
+    with ThreadPoolExecutor(4) as pool:
+        shapes = (decode.Nodes, decode.Pods, decode.Leases, decode.Events)
+        assert list(pool.map(decode.decode, shapes, [b"{}"] * 4)) == [{}] * 4
+    decode._decoder.cache_clear()
