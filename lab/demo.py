@@ -88,7 +88,7 @@ def _demo() -> int:
         "the node is healthy again": incident["status"]["phase"] == "Recovered",
         "the second run changed nothing (changed=0)": second.changed == 0,
         f"the healer wrote only its own memory ({', '.join(kinds)}), and to no node": bool(kinds)
-        and set(kinds) <= {"incidents", "clusterrecords", "leases"},
+        and set(kinds) <= {"incidents", "clusterrecords", "leases", "configmaps"},
     }
     story = drill.cluster.kubectl("get", "incidents").stdout
     record = drill.cluster.kubectl("get", "clusterrecord").stdout

@@ -176,9 +176,13 @@ class Drill:
         return now()
 
     def forget(self) -> None:
-        """Clear what the healer remembers, and end the lease of a run that was killed."""
+        """Clear what the healer remembers, and end the lease of a run that was killed.
+
+        Without a baseline the next run that heals learns, and none of the next 13 minutes writes for that alone.
+        """
         self.cluster.kubectl("delete", "incidents", "--all")
-        self.cluster.kubectl("delete", "lease", "selfheal", "-n", "self-healing", "--ignore-not-found")
+        for remembered in ("lease/selfheal", "configmap/selfheal-baseline"):
+            self.cluster.kubectl("delete", remembered, "-n", "self-healing", "--ignore-not-found")
 
     def expire_lease(self) -> None:
         """Let the lease of a killed run be as old as it would be after its duration."""
