@@ -195,7 +195,7 @@ def read_disks(client: Client, nodes: Iterable[Node], now: datetime) -> dict[str
 
     :raises ClusterError: when no kubelet at all could be asked.
     """
-    able = [n for n in nodes if (ready := n.condition("Ready")) is not None and ready.status == "True"]
+    able = [n for n in nodes if n.is_ready]
     complains = [n for n in able if (c := n.condition("DiskPressure")) is not None and c.status != "False"]
     others = sorted((n for n in able if n not in complains), key=lambda n: n.name)
     # Another window each minute, so that all of them get their turn without anybody keeping a list.

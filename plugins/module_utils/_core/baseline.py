@@ -125,8 +125,7 @@ def metrics_of(snapshot: Snapshot) -> Mapping[str, float]:
     values: dict[str, float] = {}
     now = snapshot.observed_at
     if snapshot.nodes is not None:
-        conditions = [node.condition("Ready") for node in snapshot.nodes]
-        values["nodes_not_ready"] = sum(c is None or c.status != "True" for c in conditions)
+        values["nodes_not_ready"] = sum(not node.is_ready for node in snapshot.nodes)
     if snapshot.pods is not None:
         values["pods"] = snapshot.pods.total
         values["pods_suspect"] = len(snapshot.pods.suspects) + sum(snapshot.pods.left_out.values())

@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import check_node_name
@@ -200,6 +200,19 @@ class Heartbeat:
         if self.renewed is None:
             return True
         return abs((now - self.renewed).total_seconds()) >= self.duration + 1
+
+    def alive(self, now: datetime) -> bool:
+        """Whether it proves life: it was seen to move, whatever its age, or has not run out."""
+        return bool(self.moved) or not self.expired(now)
+
+    def stood_still(self, now: datetime) -> bool:
+        """Whether it was watched and not renewed. One from the future tells of a clock, and not of its holder."""
+        return self.moved is False and self.renewed is not None and self.renewed <= now
+
+    @property
+    def runs_out(self) -> datetime | None:
+        """When it runs out if nobody renews it again; in the future for a Lease from the future."""
+        return None if self.renewed is None else self.renewed + timedelta(seconds=self.duration)
 
     @classmethod
     def from_api(cls, item: Mapping[str, Any]) -> Heartbeat:

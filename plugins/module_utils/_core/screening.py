@@ -101,13 +101,10 @@ def trusted_nodes(
 
 def is_trusted(node: Node, heartbeats: Mapping[str, Heartbeat] | None, now: datetime) -> bool:
     """Whether the node is Ready with a Lease in date."""
-    ready = node.condition("Ready")
-    if ready is None or ready.status != "True":
-        return False
-    if heartbeats is None:
-        return True
+    if not node.is_ready or heartbeats is None:
+        return node.is_ready
     beat = heartbeats.get(node.name)
-    return beat is not None and (beat.moved is True or not beat.expired(now))
+    return beat is not None and beat.alive(now)
 
 
 def is_suspect(row: Row, rules: Rules) -> bool:

@@ -7,7 +7,7 @@
 """Controllers: kube-controller-manager and kube-scheduler renew their Leases in kube-system.
 
 While nobody leads, nodes that die stay Ready, pods are not replaced or not scheduled, and the API answers as if nothing
-were wrong. A Lease proves what it proves for nodes (see node_heartbeat.py): movement is life, age alone is doubt.
+were wrong. What a Lease proves stands in _leases.py.
 
 Managed control planes keep these Leases as well, because leader election is on by default. Where it was switched off
 (k3s with a single server), there is no Lease and no other sign of life in the API: the component is unknown, and the
@@ -18,15 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks._base import Check
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
-    Finding,
-    Severity,
-    Snapshot,
-    Verdict,
-)
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks._leases import Silence, doubt
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Finding, Severity, Snapshot
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Ref
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import format_time
@@ -38,6 +33,7 @@ COMPONENTS = ("kube-controller-manager", "kube-scheduler")
 ABSENT = "ControllerLeaseAbsent"
 EXPIRED = "ControllerLeaseExpired"
 STOPPED = "ControllerLeaseStopped"
+REASONS = {Silence.ABSENT: ABSENT, Silence.EXPIRED: EXPIRED, Silence.STOPPED: STOPPED}
 
 
 def evaluate(snapshot: Snapshot, policy: Policy) -> Iterable[Finding]:
@@ -50,27 +46,17 @@ def evaluate(snapshot: Snapshot, policy: Policy) -> Iterable[Finding]:
         if lease is not None:
             # One that stops properly gives its Lease back with a second left, and the next one takes some to begin.
             lease = replace(lease, duration=max(lease.duration, LEASE_SECONDS))
-        if lease is not None and (lease.moved or not lease.expired(now)):
+        found = doubt(lease, name, f"the Lease of {name}", now)
+        if found is None:
             continue
-        verdict = Verdict.UNKNOWN
-        if lease is None or lease.renewed is None:
-            reason, message, since = ABSENT, f"{name} has no Lease that was ever renewed", None
-        else:
-            message = f"the Lease of {name} is {lease.age(now)} s old, it lasts {lease.duration} s"
-            since = lease.renewed + timedelta(seconds=lease.duration)
-            if lease.moved is False and lease.renewed <= now:
-                reason, verdict = STOPPED, Verdict.UNHEALTHY
-                message += f" and was not renewed while it was watched for {lease.watched} s"
-            else:
-                reason = EXPIRED
-            message += f" (last held by {lease.holder or 'nobody'})"
+        held = "" if lease is None or found.silence is Silence.ABSENT else f" (last held by {lease.holder or 'nobody'})"
         yield CHECK.finding(
             policy,
             Ref("ControlPlane", name),
-            reason,
-            message,
-            since,
-            verdict=verdict,
+            REASONS[found.silence],
+            found.message + held,
+            found.since,
+            verdict=found.verdict,
             evidence={
                 "lease": format_time(lease.renewed) if lease else None,
                 "holder": lease.holder if lease else None,

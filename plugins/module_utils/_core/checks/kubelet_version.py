@@ -43,8 +43,7 @@ def evaluate(snapshot: Snapshot, policy: Policy) -> Iterable[Finding]:
     newest = max(masters or [v for v in versions.values() if v], default=None)
     whose = "the control plane's" if masters else "the newest kubelet's"
     for node in nodes:
-        ready = node.condition("Ready")
-        if not node.kubelet_version and (ready is None or ready.status != "True"):
+        if not node.kubelet_version and not node.is_ready:
             # A kubelet that never spoke has said no version either, and other checks tell of that.
             continue
         mine = versions[node.kubelet_version]

@@ -6,30 +6,24 @@
 
 """NodeHeartbeat: the Lease of each node is renewed.
 
-A stopped controller-manager leaves dead nodes Ready, so conditions alone prove nothing. Neither does the age of a Lease
-alone, because two clocks are in it: a Lease that is out of date makes its node unknown, and only one that did not move
-while somebody watched it makes it unhealthy. One that moved is alive, whatever its age.
+A stopped controller-manager leaves dead nodes Ready, so conditions alone prove nothing. What a Lease proves stands in
+_leases.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks._base import Check
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
-    Finding,
-    Remedy,
-    Severity,
-    Snapshot,
-    Verdict,
-)
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks._leases import Silence, doubt
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Finding, Remedy, Severity, Snapshot
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import format_time
 
 ABSENT = "HeartbeatAbsent"
 EXPIRED = "HeartbeatExpired"
 STOPPED = "HeartbeatStopped"
+REASONS = {Silence.ABSENT: ABSENT, Silence.EXPIRED: EXPIRED, Silence.STOPPED: STOPPED}
 
 
 def evaluate(snapshot: Snapshot, policy: Policy) -> Iterable[Finding]:
@@ -39,26 +33,16 @@ def evaluate(snapshot: Snapshot, policy: Policy) -> Iterable[Finding]:
     now = snapshot.observed_at
     for node in snapshot.nodes or ():
         heartbeat = snapshot.heartbeats.get(node.name)
-        if heartbeat is not None and (heartbeat.moved or not heartbeat.expired(now)):
+        found = doubt(heartbeat, "the node", "the node's Lease", now)
+        if found is None:
             continue
-        verdict = Verdict.UNKNOWN
-        if heartbeat is None or heartbeat.renewed is None:
-            reason, message, since = ABSENT, "the node has no Lease that was ever renewed", None
-        else:
-            message = f"the node's Lease is {heartbeat.age(now)} s old, it lasts {heartbeat.duration} s"
-            since = heartbeat.renewed + timedelta(seconds=heartbeat.duration)
-            if heartbeat.moved is False and heartbeat.renewed <= now:
-                reason, verdict = STOPPED, Verdict.UNHEALTHY
-                message += f" and was not renewed while it was watched for {heartbeat.watched} s"
-            else:
-                reason = EXPIRED
         yield CHECK.finding(
             policy,
             node.ref,
-            reason,
-            message,
-            since,
-            verdict=verdict,
+            REASONS[found.silence],
+            found.message,
+            found.since,
+            verdict=found.verdict,
             evidence={"heartbeat": format_time(heartbeat.renewed) if heartbeat else None},
         )
 

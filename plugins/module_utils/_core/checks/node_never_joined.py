@@ -88,7 +88,7 @@ def _reading(node: Node, heartbeat: Heartbeat | None, snapshot: Snapshot, policy
             return NEVER_REPORTED, "the node has neither a Ready condition nor a Lease that was ever renewed"
         return "", ""
     if ready.status == "Unknown" and ready.reason == "NodeStatusNeverUpdated":
-        if heartbeat is None or (heartbeat.expired(snapshot.observed_at) and not heartbeat.moved):
+        if heartbeat is None or not heartbeat.alive(snapshot.observed_at):
             return NEVER_REPORTED, said(ready)
         return "", ""
     if ready.status not in ("False", "Unknown") or ready.last_transition is None or node.created is None:

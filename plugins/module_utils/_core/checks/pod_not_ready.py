@@ -13,7 +13,7 @@ API still calls them ready, because nobody has looked since.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks._base import Check
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks._pods import (
@@ -84,10 +84,7 @@ def _node_since(snapshot: Snapshot, pod: Pod) -> datetime | None:
     if ready is not None and ready.status != "True":
         return ready.last_transition
     beat = (snapshot.heartbeats or {}).get(pod.node)
-    if ready is None or beat is None or beat.renewed is None:
-        return None
-    # In the future for a Lease from the future, so nobody takes it for a moment that was.
-    return beat.renewed + timedelta(seconds=beat.duration)
+    return None if ready is None or beat is None else beat.runs_out
 
 
 def _reading(snapshot: Snapshot, pod: Pod, state: State) -> tuple[str, str]:
