@@ -30,7 +30,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import check_node_name
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import parse_time, seconds_between
@@ -52,9 +53,8 @@ class Ref:
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
 
-@dataclass(frozen=True)
-class Condition:
-    """One entry of a node's or a pod's status.conditions."""
+class Condition(NamedTuple):
+    """One entry of a node's or a pod's status.conditions. A tuple, because there are more of them than of all else."""
 
     type: str
     status: str
@@ -65,12 +65,13 @@ class Condition:
     @classmethod
     def from_api(cls, item: Mapping[str, Any]) -> Condition:
         """Read one condition as the API gives it."""
+        get = item.get
         return cls(
-            type=str(item.get("type") or ""),
-            status=str(item.get("status") or ""),
-            reason=str(item.get("reason") or ""),
-            message=str(item.get("message") or ""),
-            last_transition=parse_time(item.get("lastTransitionTime")),
+            str(get("type") or ""),
+            str(get("status") or ""),
+            str(get("reason") or ""),
+            str(get("message") or ""),
+            parse_time(get("lastTransitionTime")),
         )
 
 
@@ -106,7 +107,7 @@ class Node:
     capacity: Mapping[str, str] = field(default_factory=dict)
     allocatable: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def ref(self) -> Ref:
         """The node as the target of a finding."""
         return Ref("Node", self.name, uid=self.uid)
@@ -129,7 +130,10 @@ class Node:
 
     def condition(self, kind: str) -> Condition | None:
         """The condition of that type, if the node has it."""
-        return next((c for c in self.conditions if c.type == kind), None)
+        for condition in self.conditions:
+            if condition.type == kind:
+                return condition
+        return None
 
     @classmethod
     def from_api(cls, item: Mapping[str, Any]) -> Node:
@@ -170,7 +174,7 @@ class Node:
             boot_id=str(info.get("bootID") or ""),
             capacity={str(k): str(v) for k, v in (status.get("capacity") or {}).items()},
             allocatable={str(k): str(v) for k, v in (status.get("allocatable") or {}).items()},
-            conditions=tuple(Condition.from_api(c) for c in status.get("conditions") or ()),
+            conditions=tuple(map(Condition.from_api, status.get("conditions") or ())),
         )
 
 
@@ -318,7 +322,7 @@ class Pod:
             grace=int(metadata.get("deletionGracePeriodSeconds") or 0),
             owner=f"{controller.get('kind')}/{controller.get('name')}" if controller else "",
             labels=dict(metadata.get("labels") or {}),
-            conditions=tuple(Condition.from_api(c) for c in status.get("conditions") or ()),
+            conditions=tuple(map(Condition.from_api, status.get("conditions") or ())),
             containers=(
                 *(Container.from_api(c, init=True) for c in status.get("initContainerStatuses") or ()),
                 *(Container.from_api(c) for c in status.get("containerStatuses") or ()),

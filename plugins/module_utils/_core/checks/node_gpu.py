@@ -41,7 +41,8 @@ NO_GPU = "NonGPUNode"
 UNREADABLE = "GPUCountUnreadable"
 
 GPU = "nvidia.com/gpu"
-SLICE_COUNT = re.compile(r"(nvidia\.com/mig-[A-Za-z0-9.]+)\.count\Z")
+SLICE = "nvidia.com/mig-"
+SLICE_COUNT = re.compile(rf"({re.escape(SLICE)}[A-Za-z0-9.]+)\.count\Z")
 
 
 def evaluate(snapshot: Snapshot, policy: Policy) -> Iterable[Finding]:
@@ -54,7 +55,7 @@ def evaluate(snapshot: Snapshot, policy: Policy) -> Iterable[Finding]:
 
 def reading(node: Node) -> tuple[Verdict, str, str, Mapping[str, object]]:
     """What the node's labels and its allocatable say together: verdict, reason, a message, and the numbers."""
-    slices = sorted(m[1] for m in map(SLICE_COUNT.match, node.labels) if m)
+    slices = sorted(m[1] for label in node.labels if label.startswith(SLICE) and (m := SLICE_COUNT.match(label)))
     try:
         promised = _promises(node, slices) or _promises(node, [GPU])
         offered = {resource: _offered(node, resource) for resource in promised}

@@ -17,7 +17,9 @@ make no outage. Members are only that zone's nodes, so a false one blocks no rep
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
     Diagnosis,
@@ -42,39 +44,42 @@ def evaluate(
 ) -> Iterable[Diagnosis]:
     """One diagnosis for each zone that is out."""
     down = _nodes.down(findings, snapshot.observed_at)
-    zones: dict[str, list[Ref]] = {}
+    if not down:
+        return
+    sizes: Counter[str] = Counter()
+    down_in: dict[str, dict[Ref, datetime]] = {}
     for node in snapshot.nodes or ():
-        zones.setdefault(node.zone, []).append(node.ref)
-    homeless = zones.pop("", [])
+        sizes[node.zone] += 1
+        if node.ref in down:
+            down_in.setdefault(node.zone, {})[node.ref] = down[node.ref]
+    zones = sizes.keys() - {""}
     out: dict[str, tuple[Ref, ...]] = {}
-    for zone, nodes in zones.items():
-        fell = _nodes.together({ref: down[ref] for ref in nodes if ref in down}, WINDOW_SECONDS)
-        if _nodes.share(len(fell), len(nodes), LEAST, PERCENT):
+    for zone in zones & down_in.keys():
+        fell = _nodes.together(down_in[zone], WINDOW_SECONDS)
+        if _nodes.share(len(fell), sizes[zone], LEAST, PERCENT):
             out[zone] = fell
-    elsewhere = [*homeless, *(ref for zone, nodes in zones.items() if zone not in out for ref in nodes)]
-    down_elsewhere = sum(ref in down for ref in elsewhere)
-    if len(out) > len(zones) - len(out) or _nodes.share(
-        down_elsewhere, len(elsewhere), ELSEWHERE_LEAST, ELSEWHERE_PERCENT
-    ):
+    elsewhere = sum(size for zone, size in sizes.items() if zone not in out)
+    down_elsewhere = sum(len(fell) for zone, fell in down_in.items() if zone not in out)
+    if len(out) > len(zones) - len(out) or _nodes.share(down_elsewhere, elsewhere, ELSEWHERE_LEAST, ELSEWHERE_PERCENT):
         return
     for zone, fell in sorted(out.items()):
-        lost = _nodes.members(ref for ref in zones[zone] if ref in down)
+        lost = _nodes.members(down_in[zone])
         yield Diagnosis(
             pattern=PATTERN.name,
             members=lost,
             cause="the nodes of one zone went down together while the rest of the cluster is well: the zone has failed",
             remedy="look at the zone itself (power, network, the provider's status page) and let Kubernetes move its"
             " pods to the other zones; nodes made anew in it would fail as well",
-            message=f"zone {zone}: {len(lost)} of {len(zones[zone])} nodes are down, {len(fell)} of them since within"
-            f" {WINDOW_SECONDS} s; elsewhere {down_elsewhere} of {len(elsewhere)} ({_nodes.names(lost)})",
+            message=f"zone {zone}: {len(lost)} of {sizes[zone]} nodes are down, {len(fell)} of them since within"
+            f" {WINDOW_SECONDS} s; elsewhere {down_elsewhere} of {elsewhere} ({_nodes.names(lost)})",
             root=Ref("Zone", zone),
             since=min(down[ref] for ref in fell),
             evidence={
                 "down": len(lost),
-                "nodes": len(zones[zone]),
+                "nodes": sizes[zone],
                 "together": len(fell),
                 "down_elsewhere": down_elsewhere,
-                "nodes_elsewhere": len(elsewhere),
+                "nodes_elsewhere": elsewhere,
             },
         )
 

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import node_ready
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Finding, Snapshot, Verdict
@@ -19,7 +17,7 @@ def findings_of(one: Node, policy: Policy = Policy(), **changes: object) -> list
 
 
 def without_since(status: str) -> Condition:
-    return replace(ready(status), last_transition=None)
+    return ready(status)._replace(last_transition=None)
 
 
 # What is seen of a node -> the reason that must be given, and whether it is known to be sick.

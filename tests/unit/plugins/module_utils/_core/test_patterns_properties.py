@@ -72,7 +72,7 @@ KIND = st.tuples(st.sampled_from(READY), st.sampled_from(BEATS), st.sampled_from
 
 def made(name: str, zone: str, kind: tuple) -> tuple[Node, Heartbeat | None]:
     (status, age), beat, pressure = kind
-    ready = replace(kit.ready(status), last_transition=None if age is None else ago(age))
+    ready = kit.ready(status)._replace(last_transition=None if age is None else ago(age))
     node = kit.node(name, conditions=conditions(ready, pressure), labels=zoned(zone))
     return node, None if beat is None else Heartbeat(ago(beat), 40, moved=False, watched=10)
 

@@ -89,7 +89,7 @@ RUNNING = Container("c", True, 0, "running")
 STATES = {
     "it waits for its containers": (pod("q", "w2"), True),
     "it is young": (
-        replace(pod("q", "w2"), conditions=(replace(pod("q", "w2").conditions[0], last_transition=ago(20)),)),
+        replace(pod("q", "w2"), conditions=(pod("q", "w2").conditions[0]._replace(last_transition=ago(20)),)),
         False,
     ),
     "it hangs in its deletion": (pod("q", "w2", deleted=ago(3000)), True),
