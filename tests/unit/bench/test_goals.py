@@ -117,8 +117,21 @@ def test_the_gate_needs_no_peers() -> None:
 
 def test_the_gate_fails_on_a_ratio() -> None:
     made = result("A", gate=True)
-    made["samples"]["ours"][0]["wall"] = 1.3
-    assert short(made) == ["wall with msgspec over a byte sink"]
+    made["samples"]["full-list"][0]["api_cpu"] = 1.7
+    assert short(made) == ["API server CPU: one full list over the screening"]
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "guard", "goal"),
+    [("ours", "with msgspec", 4.0, "1.2x"), ("ours-stdlib", "without msgspec", 6.0, "2x")],
+)
+def test_the_gate_guards_a_goal_that_is_not_met(name: str, what: str, guard: float, goal: str) -> None:
+    made = result("A", gate=True)
+    made["samples"][name][0]["wall"] = guard
+    assert short(made) == []
+    assert any(goal in g.measured for g in goals.goals(made) if what in g.claim), "it says what the goal is"
+    made["samples"][name][0]["wall"] = guard + 0.01
+    assert short(made) == [f"wall {what} over a byte sink"]
 
 
 def test_what_only_the_largest_size_shows_is_not_asked_of_others() -> None:
