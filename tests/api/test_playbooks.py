@@ -279,6 +279,17 @@ RUNS_THAT_FAIL: dict[str, tuple[str, dict[str, Any], str]] = {
         {"selfheal_policy": "cooldown=60"},
         "selfheal_policy: expected a mapping of settings, got cooldown=60",
     ),
+    "several mistakes, and a name that is none": (
+        "heal",
+        {"selfheal_policy": "cooldown=60", "selfheal_nodes": [], "selfheal_cluster_id": "0000"},
+        r"selfheal_cluster_id: not a variable of selfheal.kubernetes, README.md lists them \| selfheal_policy: expected"
+        r" a mapping of settings, got cooldown=60 \| selfheal_nodes: expected a list of node names, got an empty one",
+    ),
+    "a name that is none, to the bootstrap": (
+        "bootstrap",
+        {"selfheal_namespace": "x"},
+        "selfheal_namespace: not a variable of selfheal.kubernetes",
+    ),
     "a limit": ("heal", HEAL | {"options": ["--limit", "w1"]}, "--limit w1 leaves out what must be looked at"),
     "a bootstrap of another cluster": (
         "bootstrap",

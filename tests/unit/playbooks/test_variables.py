@@ -1,0 +1,38 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The list of variables that the playbooks take is the list of those that they read and hand on."""
+
+from __future__ import annotations
+
+import re
+
+import yaml
+
+from lab.paths import CHECKOUT
+
+PLAYBOOKS = CHECKOUT / "playbooks"
+LIST = PLAYBOOKS / "vars" / "variables.yml"
+# A group of hosts, and no variable.
+GROUP = "selfheal_targets"
+
+
+def used() -> set[str]:
+    """Every name in the playbooks that could be a variable of a user."""
+    paths = [path for path in PLAYBOOKS.rglob("*.yml") if path != LIST]
+    lines = [line for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
+    code = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+    return set(re.findall(r"(?<![\w.])selfheal_[a-z_]*[a-z]\b", code)) - {GROUP}
+
+
+def test_the_list_names_what_the_playbooks_use_and_nothing_else() -> None:
+    listed = yaml.safe_load(LIST.read_text(encoding="utf-8"))["__selfheal_variables"]
+    assert len(set(listed)) == len(listed)
+    assert set(listed) == used()
+
+
+def test_the_readme_names_what_a_user_may_set() -> None:
+    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"selfheal_[a-z_]*[a-z]\b", readme))
+    assert used() - told == set()
