@@ -206,7 +206,6 @@ class Cluster:
         self.probes: list[Raw] | None = []
         self.baseline: Raw | None = {"version": 1, "metrics": [], "looks": [], "learned": {}, "since": {}}
         self.watched: dict[str, list[Any]] = {}
-        self.vantage: dict[str, bool] = {}
         self.left_out: dict[str, int] = {}
         self.unread: dict[str, str] = {"disks": "policy.kubelet_summary is off"}
         self.local_time: str | None = ago(0)
@@ -590,7 +589,6 @@ class Cluster:
             "probes": self.probes,
             "baseline": self.baseline,
             "watched": self.watched,
-            "vantage": self.vantage,
             "left_out": self.left_out,
         }
 

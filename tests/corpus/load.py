@@ -150,7 +150,7 @@ _KEYS = {
 }
 _PARTS = {
     *("nodes", "node_leases", "pods", "daemonsets", "endpointslices", "events", "component_leases", "endpoints"),
-    *("etcd", "metrics", "disks", "probes", "baseline", "watched", "vantage", "left_out"),
+    *("etcd", "metrics", "disks", "probes", "baseline", "watched", "left_out"),
 }
 
 
@@ -192,7 +192,6 @@ def _snapshot(raw: Mapping[str, Any]) -> Snapshot:
         probes=part("probes", "probes", lambda items: tuple(_probe(item) for item in items)),
         baseline=part("baseline", "baseline", from_dict),
         local_time=parse_time(raw.get("local_time")),
-        vantage=dict(objects.get("vantage") or {}),
         unread=unread,
     )
 

@@ -140,7 +140,7 @@ class Recorder:
         objects |= {"endpoints": endpoints, "etcd": load.BY_PODS, "disks": None, "probes": []}
         objects["baseline"] = {"version": 1, "metrics": [], "looks": [], "learned": {}, "since": {}}
         objects["watched"] = self._watch(objects, observed_at)
-        objects |= {"vantage": {}, "left_out": {}}
+        objects["left_out"] = {}
         uid = json.loads(self._get("/api/v1/namespaces/kube-system").stdout)["metadata"]["uid"]
         return {
             "name": name,

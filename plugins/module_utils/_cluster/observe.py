@@ -201,7 +201,6 @@ class _Look:
             {name: self.unread[name] for name in ("identity", *PARTS) if name in self.unread},
             components=watched.components,
             local_time=local_time,
-            vantage=servers.vantage_of(endpoints),
             **found,
         )
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
@@ -158,8 +157,3 @@ def _status(raw: Raw) -> dict[str, Any] | None:
         return None
     ours = isinstance(body, dict) and body.get("kind") == "Status" and body.get("apiVersion") == "v1"
     return body if ours else None
-
-
-def vantage_of(endpoints: Iterable[ApiEndpoint] | None) -> dict[str, bool]:
-    """Which of the API servers answered us."""
-    return {e.address: e.live is not None for e in endpoints or ()}

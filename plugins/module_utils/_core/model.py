@@ -106,7 +106,6 @@ class Snapshot:
     probes: tuple[ProbeResult, ...] | None = None
     baseline: Baseline | None = None
     local_time: datetime | None = None
-    vantage: Mapping[str, bool] = field(default_factory=dict)
 
     def node(self, name: str) -> Node | None:
         """The node of that name, if it was seen."""

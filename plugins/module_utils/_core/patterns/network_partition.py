@@ -74,9 +74,6 @@ def evaluate(
     total = len(snapshot.nodes or ())
     if not _nodes.share(len(cut), total, LEAST, PERCENT):
         return
-    reached = [ref for ref in cut if snapshot.vantage.get(f"node:{ref.name}")]
-    asked = [ref for ref in cut if f"node:{ref.name}" in snapshot.vantage]
-    seen = f"; {len(reached)} of {len(asked)} of them that were asked answer us directly" if asked else ""
     lost = set(cut)
     zones = {node.zone for node in snapshot.nodes or () if node.ref in lost} - {""}
     yield Diagnosis(
@@ -85,7 +82,7 @@ def evaluate(
         cause=f"many nodes fell silent in one moment, which is the network's doing and not theirs; {side}",
         remedy=_REMEDIES[side],
         message=f"{len(cut)} of {total} nodes fell silent within {_nodes.TOGETHER_SECONDS} s; {side}"
-        f" ({sum(answered.values())} of {len(answered)} API servers answer){seen} ({_nodes.names(cut)})",
+        f" ({sum(answered.values())} of {len(answered)} API servers answer) ({_nodes.names(cut)})",
         since=min(silent[ref] for ref in cut),
         evidence={
             "side": side,
@@ -95,8 +92,6 @@ def evaluate(
             "zones": sorted(zones),
             "api_servers_that_answer": sorted(address for address, answers in answered.items() if answers),
             "api_servers_that_do_not": sorted(address for address, answers in answered.items() if not answers),
-            "silent_nodes_asked_directly": len(asked),
-            "silent_nodes_that_answer_directly": len(reached),
         },
     )
 
@@ -105,11 +100,6 @@ def _side(snapshot: Snapshot) -> tuple[dict[str, bool], str]:
     """Whether each API server answers from where we stand, and what that says about where that is."""
     endpoints = snapshot.endpoints or ()
     answered = {e.address: e.live is not None for e in endpoints}
-    answered |= {
-        name.removeprefix("endpoint:"): reached
-        for name, reached in snapshot.vantage.items()
-        if name.startswith("endpoint:")
-    }
     readiness = [e.ready for e in endpoints if answered[e.address]]
     if True not in readiness:
         return answered, MINORITY if False in readiness and not all(answered.values()) else CANNOT_TELL

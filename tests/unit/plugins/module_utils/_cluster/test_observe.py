@@ -83,7 +83,6 @@ def test_a_whole_cluster(cluster: fake.FakeCluster, server: Server, client: Clie
     assert seen.probes == () and seen.baseline is not None
     (endpoint,) = seen.endpoints or ()
     assert (endpoint.address, endpoint.live, endpoint.ready, endpoint.given) == (server.url, True, True, True)
-    assert seen.vantage == {server.url: True}
     assert abs((seen.local_time or NOW) - datetime.now(UTC)) < timedelta(minutes=1)
     assert clock.slept == []
     assert {request.method for request in server.seen} == {"GET"}
@@ -540,6 +539,6 @@ def test_what_was_watched_is_in_the_snapshot(cluster: fake.FakeCluster, client: 
 
 
 def test_the_parts_are_all_of_them() -> None:
-    ours = {"identity", "unread", "vantage", "local_time", "observed_at", "cluster_uid"}
+    ours = {"identity", "unread", "local_time", "observed_at", "cluster_uid"}
     assert set(Snapshot.__dataclass_fields__) - ours == set(PARTS)
     assert PARTS[:2] == observe_module.OF_ONE_NODE

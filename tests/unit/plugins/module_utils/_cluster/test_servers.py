@@ -114,7 +114,6 @@ def test_one_that_does_not_answer(cluster: fake.FakeCluster, server: Server, cli
     assert (given.address, given.live, given.given) == (server.url, True, True)
     assert (other.address, other.live, other.ready, other.given, other.latency_ms) == (NOWHERE, None, None, False, None)
     assert "refused" in other.trouble and "\n" not in other.trouble
-    assert servers.vantage_of((given, other)) == {server.url: True, NOWHERE: False}
 
 
 def test_one_that_hangs(cluster: fake.FakeCluster, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

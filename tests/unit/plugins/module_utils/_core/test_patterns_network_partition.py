@@ -165,24 +165,6 @@ def test_on_the_side_of_the_minority_the_control_plane_looks_browned_out_and_bot
         pytest.param(api(NOT_READY, DOWN, DOWN), MINORITY, 1, id="the one that answers has no etcd"),
         pytest.param(api(NOT_SAID, DOWN, DOWN), CANNOT_TELL, 1, id="whether it is ready is not said"),
         pytest.param(api(DOWN, DOWN), CANNOT_TELL, 0, id="nobody answers any more"),
-        pytest.param(
-            api(UP) | {"vantage": {"endpoint:https://10.0.0.9:6443": False, "endpoint:https://10.0.0.8:6443": True}},
-            MINORITY,
-            2,
-            id="one of two by vantage alone",
-        ),
-        pytest.param(
-            api(UP, UP) | {"vantage": {"endpoint:https://10.0.0.2:6443": False}},
-            CANNOT_TELL,
-            1,
-            id="vantage goes first",
-        ),
-        pytest.param(
-            api(NOT_READY, UP) | {"vantage": {"endpoint:https://10.0.0.2:6443": False}},
-            MINORITY,
-            1,
-            id="so it does for readiness",
-        ),
     ],
 )
 def test_which_side_we_are_on(parts: dict[str, object], side: str, answering: int) -> None:
@@ -200,17 +182,6 @@ def test_each_side_has_a_remedy_of_its_own() -> None:
         for parts in (api(UP), api(NOT_READY, DOWN), api(UP, DOWN))
     }
     assert len(remedies) == 3
-
-
-def test_silent_nodes_that_answer_us_directly_are_told() -> None:
-    nodes, leases = silent(4, 600)
-    vantage = {"node:silent-000": True, "node:silent-001": False, "node:well-000": True}
-    (found,) = diagnose(PATTERN, world([*nodes, *fleet(4)], leases, vantage=vantage))
-    assert "1 of 2 of them that were asked answer us directly" in found.message
-    assert (found.evidence["silent_nodes_asked_directly"], found.evidence["silent_nodes_that_answer_directly"]) == (
-        2,
-        1,
-    )
 
 
 def test_zones_are_evidence() -> None:
