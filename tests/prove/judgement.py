@@ -4,8 +4,8 @@
 
 """``make prove-judgement``: what the judgement must show, run again, one line for each item.
 
-Size B of the bench needs 17 GB of free memory and the machine for itself; PROVE_B=0 leaves it out, which is told as
-short.
+Size B of the bench and the growth up to it need 17 GB of free memory and the machine for itself; PROVE_B=0 leaves them
+out, which is told as short. What was measured is kept in build/prove, for bench/results and ``python -m bench.report``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import os
 import re
 import sys
 
-from tests.prove.proof import Proof, prove
+from tests.prove.proof import LOGS, Proof, prove
 
 LEAST_SNAPSHOTS = 60
 
@@ -32,8 +32,10 @@ def _show(proof: Proof) -> None:
     _bench(proof, "A")
     if os.environ.get("PROVE_B", "1") != "0":
         _bench(proof, "B")
+        _grow(proof)
     else:
         proof.show("bench, size B", "measured", "left out by PROVE_B=0", False)
+        proof.show("how cost grows", "measured", "left out by PROVE_B=0", False)
 
 
 def _checks(proof: Proof) -> None:
@@ -82,12 +84,26 @@ def _api(proof: Proof) -> None:
 
 
 def _bench(proof: Proof, size: str) -> None:
-    made = proof.make(f"bench SIZE={size}", f"bench-{size}")
+    made = proof.make(f"bench SIZE={size} JSON={LOGS / size}.json", f"bench-{size}")
     goals = re.findall(r"^(ok   |SHORT)  (.*): (.*) \(goal: (.*)\)$", made.output, re.MULTILINE)
     for word, claim, measured, goal in goals:
         proof.show(f"size {size}: {claim}", goal, measured, word == "ok   ")
     if not goals:
         proof.show(f"size {size}", "measured", f"exit {made.code}: {_last(made.output)}", False)
+
+
+def _grow(proof: Proof) -> None:
+    file = LOGS / "grow.json"
+    made = proof.make(f"bench SIZE=grow JSON={file}", "bench-grow")
+    if made.code:
+        return proof.show("how cost grows", "measured", f"exit {made.code}: {_last(made.output)}", False)
+    points = json.loads(file.read_text(encoding="utf-8"))["points"]
+    cost = {point["size"]["nodes"]: min(s["cpu"] for s in point["samples"]["ours"] if "cpu" in s) for point in points}
+    told = ", ".join(f"{nodes} nodes {seconds:.2f} s" for nodes, seconds in cost.items())
+    (_small, middle, large) = sorted(cost)
+    grown, bound = cost[large] / cost[middle], large / middle
+    claim = f"client CPU grows no faster than the cluster ({middle} to {large} nodes)"
+    return proof.show(claim, f"<= {bound:g}x", f"{grown:.1f}x; {told}", grown <= bound)
 
 
 def _last(output: str) -> str:
