@@ -13,7 +13,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import CHECKS
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import (
+    CHECKS,
+    node_heartbeat,
+    node_ready,
+)
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
     Diagnosis,
     Finding,
@@ -27,6 +31,8 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.patterns import PATTERNS
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 
+# Who switches one of them off does not want to hear of it, and has not asked for a mass failure to be overlooked.
+ALIVE = (node_ready.CHECK, node_heartbeat.CHECK)
 _RANK = {Verdict.HEALTHY: 0, Verdict.UNKNOWN: 1, Verdict.UNHEALTHY: 2}
 
 
@@ -35,7 +41,8 @@ class Judgement:
     """What the checks make of a snapshot.
 
     ``unread`` maps each missing part to the reason it is missing, ``checks`` each check that is switched on to its own
-    verdict. ``patterns`` are what several findings have in common.
+    verdict. ``patterns`` are what several findings have in common. ``hidden`` names the nodes about which a check that
+    is switched off would have said that they are not Ready or silent.
     """
 
     observed_at: datetime
@@ -43,6 +50,7 @@ class Judgement:
     unread: Mapping[str, str] = field(default_factory=dict)
     checks: Mapping[str, Verdict] = field(default_factory=dict)
     patterns: tuple[Diagnosis, ...] = ()
+    hidden: frozenset[str] = frozenset()
 
     @property
     def verdict(self) -> Verdict:
@@ -86,9 +94,15 @@ class Judgement:
         return self._by_member.get(target)
 
     @property
-    def unread_lines(self) -> list[str]:
-        """What could not be read and why, each reason once."""
-        return _lines(self.unread)
+    def missing_lines(self) -> list[str]:
+        """What could not be read and why, each reason once; what only warnings come from is left out."""
+        return _lines(self.missing)
+
+    @property
+    def unwarned_lines(self) -> list[str]:
+        """The missing parts that only warnings come from, and why they are missing."""
+        missing = self.missing
+        return _lines({part: why for part, why in self.unread.items() if part not in missing})
 
     @property
     def blind_lines(self) -> list[str]:
@@ -99,6 +113,11 @@ class Judgement:
     def sick_nodes(self) -> int:
         """How many nodes have a finding, the unknown ones too."""
         return len(self._by_node)
+
+    @cached_property
+    def nodes_down(self) -> int:
+        """How many nodes must not be forgotten when failures are counted: those with a finding, and the hidden ones."""
+        return len(self._by_node.keys() | self.hidden)
 
     @cached_property
     def _by_member(self) -> Mapping[Ref, Diagnosis]:
@@ -149,7 +168,9 @@ def judge(snapshot: Snapshot, policy: Policy, incidents: Iterable[Incident] = ()
     found = tuple(findings)
     memory = tuple(sorted(incidents, key=lambda i: i.name))
     patterns = tuple(d for pattern in PATTERNS for d in pattern.evaluate(found, snapshot, policy, memory))
-    return Judgement(snapshot.observed_at, found, unread, verdicts, patterns)
+    off = [check for check in ALIVE if check.name in policy.disabled_checks]
+    hidden = frozenset(f.node for check in off for f in check.evaluate(snapshot, policy))
+    return Judgement(snapshot.observed_at, found, unread, verdicts, patterns, hidden)
 
 
 def _order(finding: Finding) -> tuple[object, ...]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import node_heartbeat, node_ready
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Remedy
 
 
 @dataclass(frozen=True)
@@ -23,15 +24,20 @@ class Rung:
     name: str
     role: str
     about: str
-    disruptive: bool
+    remedy: Remedy
     deadline: int
+
+    @property
+    def disruptive(self) -> bool:
+        """Whether it ends what runs on the node."""
+        return not Remedy.RESTART.includes(self.remedy)
 
 
 KUBELET_RESTART = Rung(
     name="kubelet_restart",
     role="selfheal.kubernetes.kubelet_restart",
     about="restart kubelet",
-    disruptive=False,
+    remedy=Remedy.RESTART,
     deadline=240,
 )
 
@@ -42,7 +48,10 @@ LADDERS: Mapping[str, tuple[Rung, ...]] = {
 }
 
 
-def rung_for(reason: str, attempts: int) -> Rung | None:
-    """The rung to try after so many attempts: one step up for each, the last one repeated; None without a ladder."""
-    ladder = LADDERS.get(reason, ())
+def rung_for(reason: str, most: Remedy, attempts: int) -> Rung | None:
+    """The rung to try after so many attempts: one step up for each, the last one repeated; None without a ladder.
+
+    :param most: the strongest thing that may be done; what is beyond it is no part of the ladder.
+    """
+    ladder = [rung for rung in LADDERS.get(reason, ()) if most.includes(rung.remedy)]
     return ladder[min(attempts, len(ladder) - 1)] if ladder else None

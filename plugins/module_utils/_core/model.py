@@ -62,6 +62,11 @@ class Remedy(StrEnum):
     REBOOT = "Reboot"
     REPLACE = "Replace"
 
+    def includes(self, other: Remedy) -> bool:
+        """Whether the other one may be done where this one may."""
+        order = list(Remedy)
+        return order.index(other) <= order.index(self)
+
 
 class Phase(StrEnum):
     """Where an incident stands."""

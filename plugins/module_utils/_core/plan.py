@@ -13,7 +13,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards import GUARDS, mass_failure, pattern
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards import (
+    GUARDS,
+    mass_failure,
+    monitor_only,
+    pattern,
+)
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards._base import Candidate, Situation
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts import HostError, match_host
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import Judgement
@@ -25,6 +30,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model im
     Incident,
     Phase,
     Refusal,
+    Remedy,
     Snapshot,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Node
@@ -129,11 +135,15 @@ def make_plan(
         since = finding.since or remembered
         attempted_at = tuple(sorted(tried.get((node.name, node.uid), ())))
         wishes = list(_notes(finding, incident, policy, now, since, attempted_at))
-        rung = rung_for(finding.reason, incident.attempts if incident else 0)
+        rung = rung_for(finding.reason, finding.remedy, incident.attempts if incident else 0)
         if rung is None:
             notes.extend(wishes)
             if seconds_between(since, now) >= finding.threshold:
-                people.append(f"{node.name}: {finding.reason}, and no repair is known for it")
+                known = rung_for(finding.reason, Remedy.REPLACE, 0) is not None
+                why = (
+                    f"and policy.remedies allows {finding.remedy} at most" if known else "and no repair is known for it"
+                )
+                people.append(f"{node.name}: {finding.reason}, {why}")
             continue
         candidate = Candidate(
             node=node, finding=finding, incident=incident, rung=rung, since=since, attempted_at=attempted_at
@@ -141,6 +151,9 @@ def make_plan(
         now_situation = replace(situation, planned=len(actions))
         objections = {guard.name: guard.objection(candidate, now_situation) for guard in GUARDS}
         refused = [Refusal(node.name, rung.name, name, text) for name, text in objections.items() if text]
+        if [r.guard for r in refused] == [monitor_only.GUARD.name]:
+            alone = f"{refused[0].message}; without it this run would {rung.about} on {node.name}"
+            refused = [replace(refused[0], message=alone)]
         refusals.extend(refused)
         loud = [r for r in refused if r.guard not in QUIET]
         if loud and not policy.monitor_only:
@@ -186,7 +199,18 @@ def with_hosts(plan: Plan, snapshot: Snapshot, hosts: Mapping[str, Iterable[str]
         if host == "localhost":
             raise HostError(f"node {action.node} is inventory host localhost: give the node a host of its own name")
         placed[host] = replace(action, host=host)
-    return replace(plan, actions=tuple(placed.values()))
+    refusals = tuple(_with_host(r, nodes[r.node], hosts) for r in plan.refusals)
+    return replace(plan, actions=tuple(placed.values()), refusals=refusals)
+
+
+def _with_host(refusal: Refusal, node: Node, hosts: Mapping[str, Iterable[str]]) -> Refusal:
+    """A run that only looks is when people can still give a node its host, so it says that one is missing."""
+    if refusal.guard == monitor_only.GUARD.name:
+        try:
+            match_host(node, hosts)
+        except HostError as exc:
+            return replace(refusal, message=f"{refusal.message}; but {str(exc).partition(' (')[0]}")
+    return refusal
 
 
 def _not_its_own(judgement: Judgement, node: Node, refused: Iterable[Refusal]) -> bool:

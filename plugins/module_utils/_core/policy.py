@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made about names or behaviour.
 
-"""The policy: every setting, its range and its default. ``settings.py`` reads and validates one."""
+"""The policy: every setting and its default. Ranges stand in ``settings.py``, which reads and validates one."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def _objection(candidate: Candidate, situation: Situation) -> str | None:
     if nodes is None or heartbeats is None:
         return "the sick nodes cannot be counted, because nodes or their Leases could not be read"
     # NodeHeartbeat is among the checks, so that nodes which a stopped controller-manager leaves Ready count as well.
-    sick = situation.judgement.sick_nodes
+    sick = situation.judgement.nodes_down
     percent = situation.policy.mass_failure_percent
     limit = max(1, len(nodes) * percent // 100)
     if sick > limit:

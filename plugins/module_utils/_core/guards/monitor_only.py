@@ -16,7 +16,7 @@ def _objection(candidate: Candidate, situation: Situation) -> str | None:
         where = "monitor-only is on"
         if situation.policy.braked:
             where += " in the cluster's ConfigMap self-healing-config, which no job can lift"
-        return f"{where}; without it this run would {candidate.rung.about} on {candidate.node.name}"
+        return where
     return None
 
 

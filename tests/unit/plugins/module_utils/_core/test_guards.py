@@ -12,7 +12,13 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards i
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards._base import Candidate, Guard, Situation
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import judge
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import KUBELET_RESTART, Rung
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Phase, Snapshot, Verdict
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
+    Incident,
+    Phase,
+    Remedy,
+    Snapshot,
+    Verdict,
+)
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Heartbeat, Node
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import (
@@ -29,7 +35,7 @@ from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import (
 )
 
 BY_NAME = {guard.name: guard for guard in GUARDS}
-REBOOT = Rung(name="reboot", role="x.y.reboot", about="reboot", disruptive=True, deadline=600)
+REBOOT = Rung(name="reboot", role="x.y.reboot", about="reboot", remedy=Remedy.REBOOT, deadline=600)
 
 
 def ask(
@@ -61,7 +67,9 @@ def test_names_are_unique_and_guards_say_what_they_are_about() -> None:
 def test_monitor_only() -> None:
     assert ask("monitor_only", [sick()]) is None
     said = ask("monitor_only", [sick()], Policy())
-    assert said is not None and "restart kubelet on w1" in said
+    assert said is not None and "monitor-only is on" in said and "ConfigMap" not in said
+    said = ask("monitor_only", [sick()], Policy(braked=True))
+    assert said is not None and "in the cluster's ConfigMap self-healing-config, which no job can lift" in said
 
 
 @pytest.mark.parametrize(
@@ -165,6 +173,21 @@ def test_mass_failure_counts_a_node_once() -> None:
 
 def test_mass_failure_counts_nodes_that_say_nothing() -> None:
     assert ask("mass_failure", [sick("w1"), node("w2", conditions=()), *fleet(3)]) is not None
+
+
+@pytest.mark.parametrize("off", ["NodeHeartbeat", "NodeReady"])
+def test_mass_failure_counts_nodes_whose_check_is_switched_off(off: str) -> None:
+    quiet = ["other-0", "other-1"] if off == "NodeHeartbeat" else []
+    others = fleet(7) if quiet else [*fleet(5), sick("w2"), sick("w3")]
+    nodes = [sick("w1"), *others]
+    judged = Policy(monitor_only=False, disabled_checks=frozenset({off}))
+    seen = snapshot(nodes, silent=["w1", *quiet])
+    judgement = judge(seen, judged)
+    assert judgement.sick_nodes == 1
+    finding = judgement.of_node("w1")[0]
+    candidate = Candidate(nodes[0], finding, None, KUBELET_RESTART, finding.since or NOW)
+    said = BY_NAME["mass_failure"].objection(candidate, Situation(seen, judgement, judged, NOW, UID))
+    assert said is not None and "3 of 8 nodes are sick or silent" in said
 
 
 def test_mass_failure_refuses_what_cannot_be_counted() -> None:

@@ -7,7 +7,13 @@ from __future__ import annotations
 import pytest
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts import HostError
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import KUBELET_RESTART, LADDERS, rung_for
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Moment, Phase, Snapshot
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
+    Incident,
+    Moment,
+    Phase,
+    Remedy,
+    Snapshot,
+)
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Node
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan import Plan, with_hosts
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
@@ -278,13 +284,25 @@ def test_an_action_as_modules_return_it() -> None:
 @pytest.mark.parametrize("reason", LADDERS)
 def test_ladders_climb_and_stay_on_the_last_rung(reason: str) -> None:
     ladder = LADDERS[reason]
-    assert [rung_for(reason, n) for n in range(len(ladder))] == list(ladder)
-    assert rung_for(reason, len(ladder) + 5) is ladder[-1]
+    assert [rung_for(reason, Remedy.REPLACE, n) for n in range(len(ladder))] == list(ladder)
+    assert rung_for(reason, Remedy.REPLACE, len(ladder) + 5) is ladder[-1]
+
+
+@pytest.mark.parametrize("remedy", list(Remedy))
+def test_nothing_beyond_the_remedy_is_planned(remedy: Remedy) -> None:
+    """Whoever says None wants to be told, and so do those who are left with nothing that may be tried."""
+    policy = Policy(monitor_only=False, remedies={"NodeReady": remedy, "NodeHeartbeat": remedy})
+    plan = planned(sick(seconds=600), policy=policy)
+    if remedy is Remedy.NONE:
+        assert plan.actions == () and plan.refusals == ()
+        assert plan.people == ("w1: NodeStatusUnknown, and policy.remedies allows None at most",)
+    else:
+        assert [a.rung for a in plan.actions] == ["kubelet_restart"]
 
 
 def test_no_ladder_no_rung() -> None:
-    assert rung_for("ReadyConditionMissing", 0) is None
-    assert rung_for("NodeNotReady", 0) is KUBELET_RESTART
+    assert rung_for("ReadyConditionMissing", Remedy.REPLACE, 0) is None
+    assert rung_for("NodeNotReady", Remedy.RESTART, 0) is KUBELET_RESTART
 
 
 # --- hosts
@@ -316,8 +334,23 @@ def test_the_controller_is_no_node() -> None:
 
 def test_no_host_is_needed_for_what_is_refused() -> None:
     seen = snapshot([sick("w1"), *fleet(9)])
-    plan = plan_for(seen, policy=Policy())
-    assert with_hosts(plan, seen, {}) == plan
+    plan = plan_for(seen, policy=HEALING, expected_uid="other")
+    assert plan.refusals and with_hosts(plan, seen, {}) == plan
+
+
+def test_monitor_only_says_what_would_be_done_only_if_nothing_else_speaks_against_it() -> None:
+    def said(seconds: int, hosts: dict[str, list[str]]) -> list[tuple[str, str]]:
+        seen = snapshot([sick("w1", seconds=seconds), *fleet(9)])
+        plan = with_hosts(plan_for(seen, policy=Policy()), seen, hosts)
+        assert plan.actions == ()
+        return [(r.guard, r.message) for r in plan.refusals]
+
+    would = "monitor-only is on; without it this run would restart kubelet on w1"
+    assert said(600, {"w1": []}) == [("monitor_only", would)]
+    assert said(600, {"w9": []}) == [("monitor_only", f"{would}; but node w1: no inventory host matches it")]
+    short = said(5, {"w1": []})
+    assert [guard for guard, _message in short] == ["monitor_only", "transient_tolerance"]
+    assert short[0][1] == "monitor-only is on"
 
 
 def test_as_modules_return_it() -> None:
