@@ -72,7 +72,8 @@ def health_lines(snapshot: Snapshot, judgement: Judgement) -> list[str]:
     lines += _node_lines(snapshot, judgement)
     lines += _finding_lines(judgement.warnings, owner_of, judgement, WARNINGS_LIMIT)
     lines += _check_lines(judgement.checks)
-    return lines + [f"could not read {clean(line, UNREAD_LENGTH)}" for line in judgement.unread_lines]
+    lines += [f"could not read {clean(line, UNREAD_LENGTH)}" for line in judgement.missing_lines]
+    return lines + [f"no warnings from {clean(line, UNREAD_LENGTH)}" for line in judgement.unwarned_lines]
 
 
 def plan_lines(plan: Plan) -> list[str]:
@@ -97,8 +98,8 @@ def _verdict_line(snapshot: Snapshot, judgement: Judgement) -> str:
     told = [f"{n} {name}{'s' if name in ('error', 'warning') and n > 1 else ''}" for name, n in counts.items() if n]
     if judgement.sick_nodes:
         told.insert(0, f"{judgement.sick_nodes} of them not well")
-    if judgement.unread:
-        told.append(f"{len(judgement.unread)} part{'s' if len(judgement.unread) > 1 else ''} not read")
+    if judgement.missing:
+        told.append(f"{len(judgement.missing)} part{'s' if len(judgement.missing) > 1 else ''} not read")
     return f"{line}; {', '.join(told)}" if told else line
 
 

@@ -53,7 +53,7 @@ def test_verdict(seen: Snapshot, verdict: Verdict, unread: set[str]) -> None:
 def test_the_reason_why_a_part_is_missing_is_kept() -> None:
     judgement = judge(replace(snapshot([]), nodes=None, heartbeats=None, unread={"nodes": "HTTP 403"}), Policy())
     assert judgement.unread == {"nodes": "HTTP 403", "heartbeats": "not read"}
-    assert judgement.unread_lines == ["heartbeats: not read", "nodes: HTTP 403"]
+    assert judgement.missing_lines == ["heartbeats: not read", "nodes: HTTP 403"]
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,16 @@ def test_ready_without_a_heartbeat_is_unknown(lease: Heartbeat | None, reason: s
     assert plan_for(seen).actions == ()
 
 
+def test_evidence_is_the_last_renewal_if_there_was_one() -> None:
+    def told(lease: Heartbeat | None) -> list[object]:
+        seen = snapshot([node("w1")], heartbeats={} if lease is None else {"w1": lease})
+        return [f.evidence["heartbeat"] for f in judge(seen, Policy()).of_node("w1")]
+
+    assert told(Heartbeat(ago(100), 40)) == ["2026-11-21T02:58:20Z"]
+    assert told(Heartbeat(None, 40)) == [None]
+    assert told(None) == [None]
+
+
 def test_every_reason_is_given_by_some_lease() -> None:
     given = {reason for _lease, reason in LEASES.values() if reason}
     assert given | {"HeartbeatStopped"} == set(node_heartbeat.CHECK.reasons)

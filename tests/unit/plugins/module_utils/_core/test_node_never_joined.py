@@ -165,3 +165,23 @@ def test_it_says_nothing_when_a_part_is_missing(part: str) -> None:
     assert list(CHECK.evaluate(replace(snapshot([young()], heartbeats={}), **{part: None}), Policy())) == []
     assert list(CHECK.evaluate(Snapshot(observed_at=NOW), Policy())) == []
     assert part in CHECK.parts
+
+
+@pytest.mark.parametrize(
+    ("changes", "policy", "leases", "expected"),
+    [
+        pytest.param({}, Policy(), {}, True, id="it has time"),
+        pytest.param({"created": ago(AGE)}, Policy(), {}, False, id="its time is over"),
+        pytest.param({"created": None}, Policy(), {}, False, id="how old it is, is not said"),
+        pytest.param({}, Policy(), None, False, id="no Leases were read"),
+        pytest.param({}, Policy(disabled_checks=frozenset({CHECK.name})), {}, False, id="the check is switched off"),
+        pytest.param({"conditions": (ready(),)}, Policy(), {}, False, id="it has joined"),
+    ],
+)
+def test_only_a_young_node_is_joining(
+    changes: dict[str, Any], policy: Policy, leases: dict[str, Heartbeat] | None, expected: bool
+) -> None:
+    one = young(never_updated(20), **{"created": ago(20), **changes})
+    if "conditions" in changes:
+        one = node(**{"created": ago(20), **changes})
+    assert node_never_joined.joining(one, snapshot([one], heartbeats=leases), policy) is expected

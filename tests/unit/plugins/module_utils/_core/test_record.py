@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import judge
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Phase
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Node
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Node, Service
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.record import derive
 from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import NOW, ago, incident, node, sick, snapshot
@@ -38,6 +38,13 @@ def test_unhealthy() -> None:
         {"name": "a", "reason": "NodeNotReady", "since": "2026-11-21T02:55:00Z"},
         {"name": "b", "reason": "NodeStatusUnknown", "since": "2026-11-21T02:58:20Z"},
     ]
+
+
+def test_what_is_no_node_is_not_among_the_nodes() -> None:
+    told = record([sick("a", 300, "False"), node("b")], services=(Service("web", "shop", 0, 2, ago(4000)),))
+    assert told["failureReason"] == "NoReadyEndpoints, NodeNotReady"
+    assert [one["name"] for one in told["unhealthyNodes"]] == ["a"]  # type: ignore[attr-defined]
+    assert told["unhealthyNodeCount"] == 1
 
 
 def test_unhealthy_since_the_incident_began() -> None:

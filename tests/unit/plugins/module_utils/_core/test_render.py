@@ -95,7 +95,7 @@ def test_the_first_line_counts() -> None:
         finding(Ref("Node", "w3"), verdict=Verdict.UNKNOWN, severity=Severity.CRITICAL),
         finding(severity=Severity.WARNING),
         finding(severity=Severity.WARNING, verdict=Verdict.UNKNOWN),
-        unread={"etcd": "403", "nodes": "403"},
+        unread={"identity": "403", "nodes": "403"},
     )
     assert lines[0] == (
         f"cluster {UID} is UNHEALTHY, 1 nodes seen;"
@@ -109,6 +109,13 @@ def test_a_cluster_that_does_not_answer() -> None:
         "cluster (unidentified) is UNKNOWN, 0 nodes seen; 2 parts not read",
         "could not read identity, nodes: refused",
     ]
+
+
+def test_what_only_warnings_come_from_is_no_reason_to_worry() -> None:
+    seen = snapshot([node()])
+    lines = lines_of(seen=seen, unread={"disks": "off", "metrics": "off"}, checks={"NodeDisk": Verdict.UNKNOWN})
+    assert lines[0] == f"cluster {UID} is HEALTHY, 1 nodes seen"
+    assert lines[-1] == "no warnings from disks, metrics: off"
 
 
 def test_what_could_not_be_read_comes_last() -> None:
@@ -268,7 +275,7 @@ def test_ten_lines_tell_what_matters_of_a_large_sick_cluster() -> None:
         finding(Ref("Service", "web", "shop"), "NoEndpoints"),
         seen=seen,
         patterns=(diagnosis("ZoneOutage", *(n.target for n in nodes)),),
-        unread={"etcd": "403"},
+        unread={"identity": "403"},
     )[:10]
     text = "\n".join(lines)
     for words in (
