@@ -112,6 +112,7 @@ def lint(lane: str) -> list[Part]:
         command("yamllint", lane, "yamllint", "--strict", "."),
         command("reuse", lane, "reuse", "lint", "--lines"),
         command("changelog", lane, "antsibull-changelog", "lint"),
+        command("performance tables", lane, sys.executable, "-m", "bench.report", "--check"),
         command("mypy", lane, "mypy"),
         command("ansible-lint", lane, "ansible-lint", "--nocolor"),
         Part("package", lambda log: package(lane, log)),

@@ -91,7 +91,7 @@ options:
     type: str
   timeout:
     description:
-      - Seconds to wait for O(event=verify). If not set, the policy's C(recovery_timeout) is used.
+      - Seconds to wait for O(event=verify), from 1 to 1800. If not set, the policy's C(recovery_timeout) is used.
     type: int
 """
 
@@ -120,7 +120,7 @@ message:
   description: Why, or why not.
   returned: success
   type: str
-  sample: proven healthy, 4 good observations
+  sample: "proven healthy: 4 good observations, its Lease seen to move 1 times"
 incidents:
   description: The names of the incidents that were written.
   returned: success
@@ -138,6 +138,7 @@ phase:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import SettingsError
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.healer import Healer
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import check_node_name
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import (
@@ -146,6 +147,8 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import
     open_cluster,
     run,
 )
+
+TIMEOUT_RANGE = (1, 1800)
 
 
 def main() -> t.NoReturn:
@@ -189,6 +192,10 @@ def main() -> t.NoReturn:
     def body() -> dict[str, t.Any]:
         if params["event"] != "note":
             check_node_name(params["node"])
+        if params["timeout"] is not None and not TIMEOUT_RANGE[0] <= params["timeout"] <= TIMEOUT_RANGE[1]:
+            raise SettingsError(
+                f"timeout: expected seconds from {TIMEOUT_RANGE[0]} to {TIMEOUT_RANGE[1]}, got {params['timeout']}"
+            )
         client, policy = open_cluster(module, finishing=params["event"] in ("acted", "fail", "verify"))
         healer = Healer(client, policy, params["cluster_uid"], params["holder"], params["token"])
         if params["event"] == "note":
@@ -202,7 +209,8 @@ def main() -> t.NoReturn:
         elif params["event"] == "fail":
             outcome = healer.fail(params["node"], params["node_uid"], params["text"])
         else:
-            outcome = healer.verify(params["node"], params["node_uid"], params["timeout"] or policy.recovery_timeout)
+            timeout = params["timeout"] or policy.recovery_timeout
+            outcome = healer.verify(params["node"], params["node_uid"], timeout)
         result: dict[str, t.Any] = {
             "changed": outcome.changed,
             "proceed": outcome.proceed,

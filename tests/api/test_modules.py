@@ -63,6 +63,12 @@ BAD_OPTIONS: dict[str, tuple[str, dict[str, Any], str, str]] = {
         "InvalidName",
         "node name 'a;b' is not valid",
     ),
+    "a wait of no time": (
+        "incident",
+        {"event": "verify", "node": "w1", "node_uid": "u", "timeout": 0, "holder": "a", "token": 1, "policy": HEALING},
+        "SettingsError",
+        "timeout: expected seconds from 1 to 1800, got 0",
+    ),
     "hosts that are no lists": (
         "remediation_plan_info",
         {"policy": HEALING, "hosts": {"w1": "10.0.0.1"}},

@@ -150,10 +150,6 @@ class Client:
         raw = self._request("GET", path, dict(query or {}), None)
         return Answer(_decoded(from_json, raw.data, f"GET {path}"), raw.date)
 
-    def get_bytes(self, path: str, query: Mapping[str, Any] | None = None, accept: str = JSON) -> Raw:
-        """Read something as it comes."""
-        return self._request("GET", path, dict(query or {}), None, accept)
-
     def ask(self, path: str, query: Mapping[str, Any] | None = None, deadline: float = 10.0) -> Raw:
         """Send one GET and no second one; any status is an answer.
 
