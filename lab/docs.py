@@ -44,9 +44,10 @@ with which numbers. What could not be read is unknown, and never healthy; nothin
 
 The **threshold** is for how long trouble must last before its remedy may be disruptive; a *patient* check says
 nothing before. The **remedy** is the strongest thing that the ladder may do about it, each including the ones before:
-None, Restart, Reboot, Replace. **Warnings** do not make a cluster unhealthy and are never repaired. A policy changes
-thresholds and remedies and switches checks off, see [policy.md](policy.md). **Needs** are the parts of the cluster
-without which a check is unknown.
+None, Restart, Reboot, Replace. Of these only the restart of kubelet is built yet, so a check that allows more gets no
+more than that, and one whose trouble no restart of kubelet mends is told and not repaired. **Warnings** do not make a
+cluster unhealthy and are never repaired. A policy changes thresholds and remedies and switches checks off, see
+[policy.md](policy.md). **Needs** are the parts of the cluster without which a check is unknown.
 
 """
 PATTERNS_INTRO = """
@@ -82,7 +83,9 @@ could not read policy: {NAME}.data.cooldown: expected an integer from 0 to 86400
 
 """
 POLICY_CONFIG_MAP = """
-In a ConfigMap every value is a text. Lists and mappings are YAML inside it:
+In a ConfigMap every value is a text. Lists and mappings are YAML inside it. This is an example, and not to be applied
+as it stands: keep the lines that you want, and put a Service of your own, with its namespace, in the place of `web` in
+`shop`; a cluster in which a Service of the probes is not there, or may not be asked, is not healthy:
 
 """
 EXAMPLE = f"""\
@@ -143,7 +146,7 @@ items:
 PROBES = """
 `service_probes` sends requests to Services, through the API server. Give the right for each by itself: its name and
 port, with `https:` in front for a probe of kind https. Without `resourceNames` it would open every Service of the
-namespace.
+namespace. `shop` and `web:80` are those of the example above, put your own in their places.
 
 """
 PROBE_RIGHTS = """\

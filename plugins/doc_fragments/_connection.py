@@ -74,12 +74,15 @@ options:
         default. C(monitor_only) in the ConfigMap cannot be lifted here.
       - A ConfigMap that cannot be read or that has a mistake in it stops every repair, but not looking.
       - C(monitor_only) (V(true) or V(false), default V(true)), whether the healer only says what it would do.
-      - C(health_check_interval) (10-300 seconds, default 30), time between two looks of a run that loops.
-      - C(node_failure_threshold) (1-10 looks, default 3), a service on a node may be restarted once so many looks in a row would have seen it sick.
+      - C(health_check_interval) (10-300 seconds, default 30), times node_failure_threshold, how long a node must be sick before a service on it is
+        restarted (or transient_tolerance, if that is longer); nothing looks by itself at this interval.
+      - C(node_failure_threshold) (1-10 looks, default 3), times health_check_interval, how long a node must be sick before a service on it is
+        restarted (or transient_tolerance, if that is longer).
       - C(pod_restart_threshold) (1-20 restarts, default 5), a pod that was restarted more often than this is unhealthy.
       - C(recovery_timeout) (60-1800 seconds, default 300), a repair must have proven itself within this time.
-      - C(notification_enabled) (V(true) or V(false), default V(true)), whether anybody is told.
-      - C(transient_tolerance) (0-86400 seconds, default 120), trouble shorter than this is left alone.
+      - C(notification_enabled) (V(true) or V(false), default V(true)), reserved, nothing is sent yet whatever it says.
+      - C(transient_tolerance) (0-86400 seconds, default 120), no repair before trouble has lasted this long, a restart of a service not before
+        health_check_interval times node_failure_threshold either, and nothing disruptive before the check's threshold either; the longer time counts.
       - C(cooldown) (0-86400 seconds, default 300), no new attempt on a node this soon after the last.
       - C(max_attempts) (1-10 attempts, default 3), attempts on a node within attempt_window, then people.
       - C(attempt_window) (60-604800 seconds, default 86400), how long an attempt counts.
@@ -105,10 +108,12 @@ options:
       - C(api_endpoints) (a list of addresses like https://10.0.0.1:6443, default none), the API servers to ask one by one; found out if empty.
       - C(node_daemonsets) (a list of names, default V(calico-node, cilium, kube-flannel-ds, kube-proxy)), the DaemonSets that a node cannot do
         without.
-      - C(service_probes) (a list of probes, default none), the Services to ask for an answer.
+      - C(service_probes) (a list of probes, default none), the Services to ask for an answer, each with namespace, name and port, and optionally kind
+        (http, https or tcp, default http) and path (default /).
       - C(disabled_checks) (a list of names of checks, default none), checks that are left out.
-      - C(thresholds) (a mapping from names of checks to seconds, default none), seconds for which trouble must last, where they differ from the
-        check's own.
+      - C(thresholds) (a mapping from names of checks to seconds, default none), seconds for which trouble must last before anything disruptive is
+        done about it, before people are asked for where no repair is known or allowed, and before a patient check speaks at all, where they differ
+        from the check's own; a service may be restarted earlier, see transient_tolerance.
       - C(remedies) (a mapping from names of checks to None, Restart, Reboot, Replace, default none), the strongest thing that may be done about a
         check's findings, where it differs from the check's own.
     type: dict

@@ -113,7 +113,7 @@ def test_mistakes_stop_healing_and_not_observing(sick: ControlPlane, module: Run
     told = health["unread"]["policy"]
     for mistake in (
         "self-healing-config.data.cooldown: expected an integer from 0 to 86400 (seconds), got '-1'",
-        "self-healing-config.data.max_atempts: unknown setting, expected one of monitor_only, ",
+        "self-healing-config.data.max_atempts: unknown setting, did you mean max_attempts",
         "self-healing-config.data.thresholds: expected a mapping from names of checks to seconds as YAML",
         "got '{NodeReady: ['",
     ):

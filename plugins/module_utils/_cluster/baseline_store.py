@@ -25,8 +25,8 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.baseline
     from_dict,
     to_dict,
 )
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import NAMESPACE
 
-NAMESPACE = "self-healing"
 NAME = "selfheal-baseline"
 KEY = "baseline.json"
 _COLLECTION = f"/api/v1/namespaces/{NAMESPACE}/configmaps"

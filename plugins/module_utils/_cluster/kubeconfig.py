@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import os
+import stat
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -87,11 +88,12 @@ def load(path: str, context: str | None) -> Access:
         say something wins.
     :raises SettingsError: when there is none, or it cannot be used.
     """
-    files = [os.path.expanduser(part) for part in path.split(os.pathsep) if part]
-    files = [file for file in files if os.path.isfile(file)]
+    parts = [part for part in path.split(os.pathsep) if part]
+    files = [file for file in map(os.path.expanduser, parts) if os.path.isfile(file)]
     if not files:
         how = "set kubeconfig (or K8S_AUTH_KUBECONFIG or KUBECONFIG) to a kubeconfig file, or give host and api_key"
-        raise SettingsError(f"no kubeconfig: {path} does not exist; {how}")
+        why = ", ".join(f"{part} {_no_file(os.path.expanduser(part))}" for part in parts)
+        raise SettingsError(f"no kubeconfig: {why or 'no path is given'}; {how}")
     try:
         merged = _merge(files)
         name = context or merged.current
@@ -103,6 +105,18 @@ def load(path: str, context: str | None) -> Access:
     # Both loaders raise whatever their parsers raise, and every one of them means the same to the user.
     except Exception as exc:
         raise SettingsError(f"kubeconfig {path} cannot be used: {one_line(exc)}") from None
+
+
+def _no_file(path: str) -> str:
+    """Why a path is not one of a file."""
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return "does not exist"
+    # A path that the system does not take at all is a ValueError.
+    except (OSError, ValueError) as exc:
+        return f"cannot be read ({getattr(exc, 'strerror', None) or exc})"
+    return "is a directory" if stat.S_ISDIR(mode) else "is not a file"
 
 
 def environment_proxy(server: str) -> str | None:

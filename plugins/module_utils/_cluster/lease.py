@@ -22,13 +22,13 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
     StoreError,
     Unreachable,
 )
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import NAMESPACE
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import (
     format_micro_time,
     format_time,
     parse_time,
 )
 
-NAMESPACE = "self-healing"
 NAME = "selfheal"
 _COLLECTION = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
 _PATH = f"{_COLLECTION}/{NAME}"

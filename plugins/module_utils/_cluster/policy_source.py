@@ -25,6 +25,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
     WrongCluster,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.observe import identify
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core import names
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.settings import (
     SETTINGS,
@@ -34,8 +35,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.settings
     read_settings,
 )
 
-NAMESPACE = "self-healing"
-NAME = "self-healing-config"
+NAMESPACE, NAME = names.NAMESPACE, names.CONFIG_MAP
 PATH = f"/api/v1/namespaces/{NAMESPACE}/configmaps/{NAME}"
 BRAKE = "monitor_only"
 # A ConfigMap may hold a megabyte of nonsense, and what is said about it goes into the result of a job.
@@ -102,12 +102,16 @@ def parse_config(body: Mapping[str, Any]) -> Config:
     values: dict[str, Any] = {}
     mistakes = [f"{NAME}.binaryData.{name}: settings are texts and stand in data" for name in binary]
     for name, text in data.items():
+        if name not in SETTINGS and len(mistakes) >= MISTAKES_LIMIT:
+            # Only counted below, and to find out what was meant takes its time.
+            mistakes.append(f"{NAME}.data.{name}")
+            continue
         try:
             values.update(read_settings({name: _value(name, text)}, f"{NAME}.data"))
         except _NotYaml as exc:
             mistakes.append(f"{NAME}.data.{name}: expected {SETTINGS[name].expected} as YAML ({exc}), got {text!r}")
         except PolicyError as exc:
-            mistakes.append(str(exc))
+            mistakes += exc.mistakes
     # The brake works in a ConfigMap that is otherwise of no use.
     braked = values.get(BRAKE) is True
     if not mistakes:

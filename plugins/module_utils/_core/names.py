@@ -15,6 +15,9 @@ import re
 _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 MAX_NAME = 253
+# The namespace that everything of ours is in, and the ConfigMap in it with the settings of the cluster's owner.
+NAMESPACE = "self-healing"
+CONFIG_MAP = "self-healing-config"
 
 
 class InvalidName(ValueError):

@@ -8,9 +8,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import difflib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
+from urllib.parse import urlsplit
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import CHECKS
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks._base import Check
@@ -20,11 +22,40 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy i
 
 
 class PolicyError(ValueError):
-    """One or more settings are wrong; the message names each with what was expected and what was given."""
+    """One or more settings are wrong; each of ``mistakes`` says where, what was expected and what was given."""
+
+    def __init__(self, *mistakes: str) -> None:
+        super().__init__("; ".join(mistakes))
+        self.mistakes = mistakes
 
 
 class _Wrong(Exception):
-    """One value is wrong; the text says what was expected."""
+    """A value is wrong: each mistake in it with its place, which is an empty text for the value itself."""
+
+    def __init__(self, *mistakes: tuple[str, str]) -> None:
+        super().__init__(*mistakes)
+        self.mistakes = mistakes
+
+
+def _refuse(expected: str, value: Any) -> NoReturn:
+    raise _Wrong(("", f"expected {expected}, got {value!r}"))
+
+
+def _read_all(parts: Iterable[tuple[str, Callable[[Any], Any], Any]]) -> list[Any]:
+    """Each value as its reader has it, given as place, reader and value.
+
+    :raises _Wrong: with the mistakes of all of them.
+    """
+    values: list[Any] = []
+    mistakes: list[tuple[str, str]] = []
+    for place, read, value in parts:
+        try:
+            values.append(read(value))
+        except _Wrong as exc:
+            mistakes += [(f"{place}{inner}", said) for inner, said in exc.mistakes]
+    if mistakes:
+        raise _Wrong(*mistakes)
+    return values
 
 
 @dataclass(frozen=True)
@@ -45,7 +76,7 @@ class Integer:
         """The number."""
         number = _integer(value)
         if number is None or not self.low <= number <= self.high:
-            raise _Wrong(self.expected)
+            _refuse(self.expected, value)
         return number
 
 
@@ -62,7 +93,7 @@ class Flag:
             return value
         if isinstance(value, str) and value.strip().lower() in ("true", "yes", "false", "no"):
             return value.strip().lower() in ("true", "yes")
-        raise _Wrong(self.expected)
+        _refuse(self.expected, value)
 
 
 @dataclass(frozen=True)
@@ -77,8 +108,8 @@ class Listing:
     def read(self, value: Any) -> Any:
         """The list."""
         if not isinstance(value, (list, tuple)):
-            raise _Wrong(self.expected)
-        return self.made([self.entry(one) for one in value])
+            _refuse(self.expected, value)
+        return self.made(_read_all((f"[{index}]", self.entry, one) for index, one in enumerate(value)))
 
 
 @dataclass(frozen=True)
@@ -92,12 +123,17 @@ class Table:
     def read(self, value: Any) -> Any:
         """The mapping."""
         if not isinstance(value, Mapping):
-            raise _Wrong(self.expected)
-        return {_check(name): self.entry(one) for name, one in value.items()}
+            _refuse(self.expected, value)
+        return dict(_read_all((f".{_shown(name)}", self._pair, (name, one)) for name, one in value.items()))
+
+    def _pair(self, pair: tuple[Any, Any]) -> list[Any]:
+        return _read_all([("", _check_key, pair[0]), ("", self.entry, pair[1])])
 
 
 Setting: TypeAlias = "Integer | Flag | Listing | Table"
 BY_NAME: Mapping[str, Check] = {check.name: check for check in CHECKS}
+SETTINGS_PAGE, CHECKS_PAGE = "docs/policy.md", "docs/checks.md"
+MAX_SHOWN = 80
 
 
 def _integer(value: Any) -> int | None:
@@ -111,9 +147,32 @@ def _integer(value: Any) -> int | None:
     return None
 
 
+def _shown(name: Any) -> str:
+    """A name in a message, which it must neither fill nor break into lines."""
+    text = name if isinstance(name, str) and name.isprintable() else repr(name)
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
+
+
+def _unknown(what: str, name: Any, known: Iterable[str], page: str) -> _Wrong:
+    near: list[str] = []
+    # Nothing as long as this is a slip, and the comparison of long texts takes its time.
+    if isinstance(name, str) and len(name) <= MAX_SHOWN:
+        spelt = {one.lower(): one for one in known}
+        near = [spelt[one] for one in difflib.get_close_matches(name.lower(), spelt)]
+    hint = f"did you mean {' or '.join(near)}?" if near else f"{page} lists them"
+    return _Wrong(("", f"unknown {what}, {hint}"))
+
+
 def _check(value: Any) -> str:
     if not isinstance(value, str) or value not in BY_NAME:
-        raise _Wrong(f"names of checks ({', '.join(BY_NAME)})")
+        raise _unknown(f"check {_shown(repr(value))}", value, BY_NAME, CHECKS_PAGE)
+    return value
+
+
+def _check_key(value: Any) -> str:
+    """The same where the place in the message is the name."""
+    if not isinstance(value, str) or value not in BY_NAME:
+        raise _unknown("check", value, BY_NAME, CHECKS_PAGE)
     return value
 
 
@@ -121,44 +180,101 @@ def _name(value: Any) -> str:
     try:
         return check_name("name", value)
     except InvalidName:
-        raise _Wrong("names that are RFC 1123 subdomains") from None
+        _refuse("a name that is an RFC 1123 subdomain", value)
 
 
 def _remedy(value: Any) -> Remedy:
     try:
         return Remedy("None" if value is None else str(value).capitalize())
     except ValueError:
-        raise _Wrong(f"one of {', '.join(Remedy)}") from None
+        _refuse(f"one of {', '.join(Remedy)}", value)
 
 
 def _address(value: Any) -> str:
-    if not isinstance(value, str) or not value.startswith("https://") or any(c.isspace() for c in value):
-        raise _Wrong("addresses like https://10.0.0.1:6443")
-    return value.rstrip("/")
+    if not isinstance(value, str) or not value.startswith("https://") or not _names_a_server(value):
+        _refuse("an address like https://10.0.0.1:6443", value)
+    return value.removesuffix("/")
+
+
+def _names_a_server(address: str) -> bool:
+    """Whether it is a host with or without a port, and nothing else."""
+    if any(c.isspace() for c in address):
+        return False
+    try:
+        url = urlsplit(address)
+        good = bool(url.hostname) and url.port != 0
+    except ValueError:
+        return False
+    place = address.removeprefix(f"{url.scheme}://").removesuffix("/")
+    return good and place == url.netloc and "@" not in place and not place.endswith(":")
+
+
+def _port(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).replace("-", "").isalnum():
+        _refuse("the number or the name of a port", value)
+    return str(value)
+
+
+def _kind(value: Any) -> str:
+    if value not in ("http", "https", "tcp"):
+        _refuse("http, https or tcp", value)
+    return str(value)
+
+
+def _path(value: Any) -> str:
+    if not isinstance(value, str) or not value.startswith("/") or any(c.isspace() for c in value):
+        _refuse("a path like /healthz", value)
+    return value
+
+
+PROBE_FIELDS: Mapping[str, Callable[[Any], Any]] = {
+    "namespace": _name,
+    "name": _name,
+    "port": _port,
+    "kind": _kind,
+    "path": _path,
+}
+
+
+def _probe_fields(value: Any) -> None:
+    if not isinstance(value, Mapping) or not {"namespace", "name", "port"} <= set(value) <= set(PROBE_FIELDS):
+        _refuse("a probe with namespace, name, port, and optionally kind (http, https or tcp) and path", value)
 
 
 def _probe(value: Any) -> ServiceProbe:
-    expected = "probes with namespace, name, port, and optionally kind (http, https or tcp) and path"
-    if not isinstance(value, Mapping) or not set(value) <= {"namespace", "name", "port", "kind", "path"}:
-        raise _Wrong(expected)
-    port, kind, path = str(value.get("port", "")), value.get("kind", "http"), value.get("path", "/")
-    if kind not in ("http", "https", "tcp") or not port.replace("-", "").isalnum():
-        raise _Wrong(expected)
-    if not isinstance(path, str) or not path.startswith("/") or any(c.isspace() for c in path):
-        raise _Wrong(expected)
-    return ServiceProbe(_name(value.get("namespace")), _name(value.get("name")), port, kind, path)
+    given = {name: value[name] for name in PROBE_FIELDS if name in value} if isinstance(value, Mapping) else {}
+    fields = ((f".{name}", PROBE_FIELDS[name], one) for name, one in given.items())
+    _none, *values = _read_all([("", _probe_fields, value), *fields])
+    return ServiceProbe(**dict(zip(given, values, strict=True)))
 
 
 SETTINGS: Mapping[str, Setting] = {
     "monitor_only": Flag("whether the healer only says what it would do"),
-    "health_check_interval": Integer(10, 300, "seconds", "time between two looks of a run that loops"),
+    "health_check_interval": Integer(
+        10,
+        300,
+        "seconds",
+        "times node_failure_threshold, how long a node must be sick before a service on it is restarted (or"
+        " transient_tolerance, if that is longer); nothing looks by itself at this interval",
+    ),
     "node_failure_threshold": Integer(
-        1, 10, "looks", "a service on a node may be restarted once so many looks in a row would have seen it sick"
+        1,
+        10,
+        "looks",
+        "times health_check_interval, how long a node must be sick before a service on it is restarted (or"
+        " transient_tolerance, if that is longer)",
     ),
     "pod_restart_threshold": Integer(1, 20, "restarts", "a pod that was restarted more often than this is unhealthy"),
     "recovery_timeout": Integer(60, 1800, "seconds", "a repair must have proven itself within this time"),
-    "notification_enabled": Flag("whether anybody is told"),
-    "transient_tolerance": Integer(0, 86400, "seconds", "trouble shorter than this is left alone"),
+    "notification_enabled": Flag("reserved, nothing is sent yet whatever it says"),
+    "transient_tolerance": Integer(
+        0,
+        86400,
+        "seconds",
+        "no repair before trouble has lasted this long, a restart of a service not before health_check_interval times"
+        " node_failure_threshold either, and nothing disruptive before the check's threshold either; the longer time"
+        " counts",
+    ),
     "cooldown": Integer(0, 86400, "seconds", "no new attempt on a node this soon after the last"),
     "max_attempts": Integer(1, 10, "attempts", "attempts on a node within attempt_window, then people"),
     "attempt_window": Integer(60, 604800, "seconds", "how long an attempt counts"),
@@ -190,11 +306,18 @@ SETTINGS: Mapping[str, Setting] = {
         _address,
     ),
     "node_daemonsets": Listing("a list of names", "the DaemonSets that a node cannot do without", _name),
-    "service_probes": Listing("a list of probes", "the Services to ask for an answer", _probe),
+    "service_probes": Listing(
+        "a list of probes",
+        "the Services to ask for an answer, each with namespace, name and port, and optionally kind (http, https or"
+        " tcp, default http) and path (default /)",
+        _probe,
+    ),
     "disabled_checks": Listing("a list of names of checks", "checks that are left out", _check, frozenset),
     "thresholds": Table(
         "a mapping from names of checks to seconds",
-        "seconds for which trouble must last, where they differ from the check's own",
+        "seconds for which trouble must last before anything disruptive is done about it, before people are asked for"
+        " where no repair is known or allowed, and before a patient check speaks at all, where they differ from the"
+        " check's own; a service may be restarted earlier, see transient_tolerance",
         Integer(0, 604800, "seconds", "").read,
     ),
     "remedies": Table(
@@ -220,17 +343,17 @@ def read_settings(given: Mapping[str, Any] | None, where: str = "policy") -> dic
 
     :raises PolicyError: with every mistake at once.
     """
-    mistakes: list[str] = []
-    values: dict[str, Any] = {}
-    for name, value in (given or {}).items():
-        setting = SETTINGS.get(str(name))
-        if setting is None:
-            mistakes.append(f"{where}.{name}: unknown setting, expected one of {', '.join(SETTINGS)}")
-            continue
-        try:
-            values[str(name)] = setting.read(value)
-        except _Wrong as exc:
-            mistakes.append(f"{where}.{name}: expected {exc}, got {value!r}")
-    if mistakes:
-        raise PolicyError("; ".join(mistakes))
-    return values
+    settings = given or {}
+    try:
+        values = _read_all((f".{_shown(name)}", _setting, (name, value)) for name, value in settings.items())
+    except _Wrong as exc:
+        raise PolicyError(*(f"{where}{place}: {said}" for place, said in exc.mistakes)) from None
+    return dict(zip(map(str, settings), values, strict=True))
+
+
+def _setting(pair: tuple[Any, Any]) -> Any:
+    name, value = pair
+    setting = SETTINGS.get(str(name))
+    if setting is None:
+        raise _unknown("setting", name, SETTINGS, SETTINGS_PAGE)
+    return setting.read(value)

@@ -259,6 +259,48 @@ def test_what_cannot_be_used(home: Path, given: dict[str, Any], words: str) -> N
     assert "\n" not in str(caught.value)
 
 
+def test_what_is_no_file_is_called_what_it_is(home: Path) -> None:
+    os.mkfifo(home / "pipe")
+    for path, why in {
+        "pki": "is a directory",
+        "pipe": "is not a file",
+        "nowhere": "does not exist",
+        "token/config": "does not exist",
+        "x" * 300: "cannot be read (File name too long)",
+    }.items():
+        with pytest.raises(SettingsError) as caught:
+            load(str(home / path), None)
+        assert str(caught.value).startswith(f"no kubeconfig: {home / path} {why}; set kubeconfig ")
+    with pytest.raises(SettingsError, match=r"cannot be read \(.*null"):
+        load(str(home / "x\0"), None)
+
+
+def test_each_of_several_that_are_no_files_is_called_what_it_is(home: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^no kubeconfig: /nowhere does not exist, .*/pki is a directory; set "):
+        load(f"/nowhere{os.pathsep}{home / 'pki'}", None)
+    with pytest.raises(SettingsError, match="^no kubeconfig: no path is given; set "):
+        load(os.pathsep, None)
+
+
+def test_a_file_that_may_not_be_read_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may read everything, so the system's answer is made up."""
+
+    def refuse(*_given: object, **_more: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    path = write(home / "config", config({"server": SERVER}))
+    with monkeypatch.context() as patched:
+        patched.setattr(kubeconfig, "open", refuse, raising=False)
+        with pytest.raises(SettingsError, match=r"^kubeconfig .*/config cannot be used: .*Permission denied"):
+            load(path, None)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "stat", refuse)
+        with pytest.raises(
+            SettingsError, match=r"^no kubeconfig: .*/config cannot be read \(Permission denied\); set "
+        ):
+            load(path, None)
+
+
 # --- proxies
 
 PROXIES = [

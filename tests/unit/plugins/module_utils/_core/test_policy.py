@@ -140,46 +140,113 @@ GOOD_COLLECTIONS: dict[str, tuple[str, Any, Any]] = {
     "remedies": ("remedies", {A_CHECK: "reboot"}, {A_CHECK: Remedy.REBOOT}),
     "no remedy, as YAML reads it": ("remedies", {A_CHECK: None}, {A_CHECK: Remedy.NONE}),
 }
-BAD_COLLECTIONS: dict[str, tuple[str, Any, str]] = {
-    "no list of names": ("node_daemonsets", "calico-node", "a list of names"),
-    "a name that is none": ("node_daemonsets", ["ok", "Not_One"], "names that are RFC 1123 subdomains"),
-    "an address without TLS": ("api_endpoints", ["http://10.0.0.1"], "addresses like https://10.0.0.1:6443"),
-    "an address with a blank": ("api_endpoints", ["https://10.0.0.1 /"], "addresses like"),
-    "an address that is none": ("api_endpoints", [6443], "addresses like"),
-    "a probe that is none": ("service_probes", ["web"], "probes with namespace, name, port"),
-    "a probe without a port": ("service_probes", [{"namespace": "a", "name": "b"}], "probes with namespace"),
+AN_ADDRESS = "expected an address like https://10.0.0.1:6443, got "
+A_NAME = "expected a name that is an RFC 1123 subdomain, got "
+A_PROBE = "expected a probe with namespace, name, port, and optionally kind (http, https or tcp) and path, got "
+SECONDS = "expected an integer from 0 to 604800 (seconds), got "
+LINES = "one\ntwo\n" * 99
+WELL = {"namespace": "a", "name": "b", "port": 1}
+# Each mistake by its place in the setting.
+BAD_COLLECTIONS: dict[str, tuple[str, Any, list[tuple[str, str]]]] = {
+    "no list of names": ("node_daemonsets", "cilium", [("", "expected a list of names, got 'cilium'")]),
+    "a name that is none": ("node_daemonsets", ["ok", "Not_One"], [("[1]", A_NAME + "'Not_One'")]),
+    "several names that are none": (
+        "node_daemonsets",
+        ["A", "ok", 5],
+        [("[0]", A_NAME + "'A'"), ("[2]", A_NAME + "5")],
+    ),
+    "a probe that is none": ("service_probes", ["web"], [("[0]", A_PROBE + "'web'")]),
+    "a probe without a port": (
+        "service_probes",
+        [WELL, {"namespace": "a", "name": "b"}],
+        [("[1]", A_PROBE + "{'namespace': 'a', 'name': 'b'}")],
+    ),
     "a probe with a misspelt key": (
         "service_probes",
-        [{"namespace": "a", "name": "b", "port": 1, "pth": "/"}],
-        "probes with namespace",
+        [WELL | {"pth": "/"}],
+        [("[0]", f"{A_PROBE}{WELL | {'pth': '/'}}")],
     ),
     "a probe of a kind that is none": (
         "service_probes",
-        [{"namespace": "a", "name": "b", "port": 1, "kind": "udp"}],
-        "probes with namespace",
+        [WELL | {"kind": "udp"}],
+        [("[0].kind", "expected http, https or tcp, got 'udp'")],
     ),
     "a probe whose path leaves the line": (
         "service_probes",
-        [{"namespace": "a", "name": "b", "port": 1, "path": "/a b"}],
-        "probes with namespace",
+        [WELL | {"path": "/a b"}],
+        [("[0].path", "expected a path like /healthz, got '/a b'")],
     ),
     "a probe of another path of the API": (
         "service_probes",
-        [{"namespace": "a", "name": "b", "port": "80/../../x"}],
-        "probes with namespace",
+        [WELL | {"port": "80/../../x"}],
+        [("[0].port", "expected the number or the name of a port, got '80/../../x'")],
+    ),
+    "a probe of no port": (
+        "service_probes",
+        [WELL | {"port": None}],
+        [("[0].port", "expected the number or the name of a port, got None")],
     ),
     "a probe in a namespace that is none": (
         "service_probes",
-        [{"namespace": "../kube-system", "name": "b", "port": 1}],
-        "names that are RFC 1123 subdomains",
+        [WELL | {"namespace": "../kube-system"}],
+        [("[0].namespace", A_NAME + "'../kube-system'")],
     ),
-    "a check that is none": ("disabled_checks", ["NodeHappy"], f"names of checks ({A_CHECK}, "),
-    "a threshold of a check that is none": ("thresholds", {"NodeHappy": 1}, "names of checks"),
-    "a threshold beyond its range": ("thresholds", {A_CHECK: 604801}, "an integer from 0 to 604800 (seconds)"),
-    "a threshold that is none": ("thresholds", {A_CHECK: "soon"}, "an integer from 0 to 604800 (seconds)"),
-    "no mapping": ("thresholds", [A_CHECK], "a mapping from names of checks to seconds"),
-    "a remedy that is none": ("remedies", {A_CHECK: "Explode"}, "one of None, Restart, Reboot, Replace"),
+    "probes with everything wrong": (
+        "service_probes",
+        [{"name": "B", "kind": 5}, WELL, WELL | {"port": "", "path": "x"}],
+        [
+            ("[0]", A_PROBE + "{'name': 'B', 'kind': 5}"),
+            ("[0].name", A_NAME + "'B'"),
+            ("[0].kind", "expected http, https or tcp, got 5"),
+            ("[2].port", "expected the number or the name of a port, got ''"),
+            ("[2].path", "expected a path like /healthz, got 'x'"),
+        ],
+    ),
+    "checks that are none": (
+        "disabled_checks",
+        ["nodeready", A_CHECK, "Zzz", 5, []],
+        [
+            ("[0]", "unknown check 'nodeready', did you mean NodeReady or PodNotReady or NodeMemory?"),
+            ("[2]", "unknown check 'Zzz', docs/checks.md lists them"),
+            ("[3]", "unknown check 5, docs/checks.md lists them"),
+            ("[4]", "unknown check [], docs/checks.md lists them"),
+        ],
+    ),
+    "a threshold of a check that is none": (
+        "thresholds",
+        {A_CHECK: 1, "PodIamge": 1},
+        [(".PodIamge", "unknown check, did you mean PodImage?")],
+    ),
+    "a threshold of nothing alike": ("thresholds", {"x": 1}, [(".x", "unknown check, docs/checks.md lists them")]),
+    "a threshold beyond its range": ("thresholds", {A_CHECK: 604801}, [(f".{A_CHECK}", SECONDS + "604801")]),
+    "thresholds with everything wrong": (
+        "thresholds",
+        {A_CHECK: "5m", "PodOMO": -1, 5: 1, LINES: 1},
+        [
+            (f".{A_CHECK}", SECONDS + "'5m'"),
+            (".PodOMO", "unknown check, did you mean PodOOM?"),
+            (".PodOMO", SECONDS + "-1"),
+            (".5", "unknown check, docs/checks.md lists them"),
+            (f".{repr(LINES)[:77]}...", "unknown check, docs/checks.md lists them"),
+        ],
+    ),
+    "no mapping": (
+        "thresholds",
+        [A_CHECK],
+        [("", f"expected a mapping from names of checks to seconds, got ['{A_CHECK}']")],
+    ),
+    "a remedy that is none": (
+        "remedies",
+        {A_CHECK: "Explode"},
+        [(f".{A_CHECK}", "expected one of None, Restart, Reboot, Replace, got 'Explode'")],
+    ),
 }
+ADDRESSES = [
+    *("http://10.0.0.1", "https://10.0.0.1 /", 6443, None, "10.0.0.1:6443", "https:", "https://", "https:///"),
+    *("https://:6443", "https://10.0.0.1:", "https://10.0.0.1:x", "https://10.0.0.1:0", "https://10.0.0.1:65536"),
+    *("https://10.0.0.1/healthz", "https://10.0.0.1//", "https://10.0.0.1?x=1", "https://10.0.0.1#x", "https://[::1"),
+    *("https://me@10.0.0.1", "https://10.0.0.1:-1"),
+]
 
 
 @pytest.mark.parametrize("case", GOOD_COLLECTIONS)
@@ -190,10 +257,18 @@ def test_lists_and_mappings(case: str) -> None:
 
 @pytest.mark.parametrize("case", BAD_COLLECTIONS)
 def test_wrong_lists_and_mappings(case: str) -> None:
-    name, given, words = BAD_COLLECTIONS[case]
-    told = mistake(name, given)
-    assert told.startswith(f"policy.{name}: expected {words}")
-    assert told.endswith(f", got {given!r}")
+    name, given, mistakes = BAD_COLLECTIONS[case]
+    assert mistake(name, given) == "; ".join(f"policy.{name}{place}: {said}" for place, said in mistakes)
+
+
+@pytest.mark.parametrize("address", ADDRESSES, ids=repr)
+def test_an_address_is_that_of_a_server_and_no_more(address: object) -> None:
+    assert mistake("api_endpoints", ["https://a", address]) == f"policy.api_endpoints[1]: {AN_ADDRESS}{address!r}"
+
+
+@pytest.mark.parametrize("address", ["https://10.0.0.1", "https://[fd00::1]:6443", "https://API.example:1"])
+def test_addresses_with_and_without_a_port(address: str) -> None:
+    assert parse_policy({"api_endpoints": [address, f"{address}/"]}).api_endpoints == (address, address)
 
 
 @pytest.mark.parametrize("name", [*LISTINGS, *TABLES])
@@ -202,17 +277,32 @@ def test_what_is_no_list_and_no_mapping(name: str, value: object) -> None:
     assert mistake(name, value) == f"policy.{name}: expected {SETTINGS[name].expected}, got {value!r}"
 
 
-def test_unknown_settings_are_named_with_the_known_ones() -> None:
-    told = mistake("cool_down", 300)
-    assert told.startswith("policy.cool_down: unknown setting, expected one of monitor_only, ")
-    assert "cooldown" in told
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("colldown", "did you mean cooldown?"),
+        ("Cool_Down", "did you mean cooldown?"),
+        ("node_percent", "did you mean disk_percent or cpu_percent or memory_percent?"),
+        ("zzz", "docs/policy.md lists them"),
+        ("", "docs/policy.md lists them"),
+    ],
+)
+def test_an_unknown_setting_is_named_with_the_nearest_ones(name: str, hint: str) -> None:
+    assert mistake(name, 300) == f"policy.{name}: unknown setting, {hint}"
+
+
+def test_the_name_of_an_unknown_setting_neither_fills_nor_breaks_the_line() -> None:
+    told = mistake("x\n" * 500, 1)
+    assert told.startswith("policy.'x\\nx") and told.endswith("...: unknown setting, docs/policy.md lists them")
+    assert len(told) < 150
 
 
 def test_every_mistake_is_told_at_once() -> None:
     wrong: dict[str, object] = dict.fromkeys(SETTINGS, "x") | {"unheard_of": 1, "cooldown": 60}
     with pytest.raises(PolicyError) as caught:
         parse_policy(wrong)
-    mistakes = str(caught.value).split("; ")
+    mistakes = caught.value.mistakes
+    assert "; ".join(mistakes) == str(caught.value)
     assert [text.split(":")[0] for text in mistakes] == [f"policy.{name}" for name in wrong if name != "cooldown"]
 
 
