@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import node_never_joined
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks._base import Check
@@ -28,6 +28,8 @@ NOT_READY = "NodeNotReady"
 STATUS_UNKNOWN = "NodeStatusUnknown"
 READY_MISSING = "ReadyConditionMissing"
 SINCE_MISSING = "ReadyTransitionTimeMissing"
+# Clocks that agree with each other differ by less.
+AHEAD = timedelta(seconds=40)
 
 
 def evaluate(snapshot: Snapshot, policy: Policy) -> Iterable[Finding]:
@@ -40,6 +42,8 @@ def evaluate(snapshot: Snapshot, policy: Policy) -> Iterable[Finding]:
         if node_never_joined.joining(node, snapshot, policy):
             continue
         verdict, reason, message, since = _reading(ready)
+        if since is not None and not _believable(since, reason, node, snapshot):
+            message, since = f"{message}, since when cannot be told: its clock is wrong, or it is silent", None
         yield CHECK.finding(
             policy, node.ref, reason, message, since, verdict=verdict, evidence=_evidence(snapshot, node, ready)
         )
@@ -53,6 +57,20 @@ def _reading(ready: Condition | None) -> tuple[Verdict, str, str, datetime | Non
         return Verdict.UNKNOWN, SINCE_MISSING, f"Ready is {ready.status}, since when is not said ({said})", None
     reason = NOT_READY if ready.status == "False" else STATUS_UNKNOWN
     return Verdict.UNHEALTHY, reason, f"Ready is {ready.status} ({said})", ready.last_transition
+
+
+def _believable(since: datetime, reason: str, node: Node, snapshot: Snapshot) -> bool:
+    """Whether the time of the transition is good enough to count from.
+
+    Unknown is written by a controller, but False by the kubelet, by a clock that may be off by hours. Its Lease is
+    renewed by the same clock, so one that is in date by ours proves it right.
+    """
+    if since > snapshot.observed_at + AHEAD:
+        return False
+    if reason == STATUS_UNKNOWN or snapshot.heartbeats is None:
+        return True
+    lease = snapshot.heartbeats.get(node.name)
+    return lease is not None and not lease.expired(snapshot.observed_at)
 
 
 def _evidence(snapshot: Snapshot, node: Node, ready: Condition | None) -> dict[str, object]:

@@ -89,6 +89,6 @@ def members(*groups: Iterable[Ref]) -> tuple[Ref, ...]:
 def _earliest(findings: Iterable[Finding], now: datetime) -> dict[Ref, datetime]:
     times: dict[Ref, datetime] = {}
     for finding in findings:
-        if finding.since is not None:
-            times[finding.target] = min(finding.since, now, times.get(finding.target, now))
+        # Since when is not told by a node whose clock is wrong; that it is down is true now.
+        times[finding.target] = min(finding.since or now, now, times.get(finding.target, now))
     return times

@@ -84,6 +84,27 @@ def test_a_transition_in_the_future_has_not_lasted() -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "age", "lease", "told"),
+    [
+        pytest.param("False", 400, Heartbeat(ago(40), 40), True, id="the kubelet's clock is ours"),
+        pytest.param("False", 3605, Heartbeat(ago(3601), 40), False, id="an hour behind"),
+        pytest.param("False", 3605, Heartbeat(ago(3601), 40, moved=True, watched=6), False, id="an hour behind, alive"),
+        pytest.param("False", 30, Heartbeat(ago(-86400), 40), False, id="a day ahead"),
+        pytest.param("False", 400, None, False, id="no Lease to tell by"),
+        pytest.param("False", -41, Heartbeat(ago(5), 40), False, id="in the future"),
+        pytest.param("False", -39, Heartbeat(ago(5), 40), True, id="hardly in the future"),
+        pytest.param("Unknown", 400, Heartbeat(ago(430), 40), True, id="a controller's clock"),
+        pytest.param("Unknown", -41, Heartbeat(ago(430), 40), False, id="a controller's, in the future"),
+    ],
+)
+def test_a_clock_that_is_wrong_is_not_counted_by(status: str, age: float, lease: Heartbeat | None, told: bool) -> None:
+    (finding,) = findings_of(sick(seconds=age, status=status), heartbeats={} if lease is None else {"w1": lease})
+    assert finding.since == (ago(age) if told else None)
+    assert ("since when cannot be told" in finding.message) is not told
+    assert finding.verdict is Verdict.UNHEALTHY
+
+
+@pytest.mark.parametrize(
     ("lease", "evidence"),
     [
         pytest.param(

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts import HostError
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import KUBELET_RESTART, LADDERS, rung_for
@@ -14,7 +16,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model im
     Remedy,
     Snapshot,
 )
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Node
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Heartbeat, Node
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan import Plan, with_hosts
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.settings import SETTINGS
@@ -286,6 +288,17 @@ def test_ladders_climb_and_stay_on_the_last_rung(reason: str) -> None:
     ladder = LADDERS[reason]
     assert [rung_for(reason, Remedy.REPLACE, n) for n in range(len(ladder))] == list(ladder)
     assert rung_for(reason, Remedy.REPLACE, len(ladder) + 5) is ladder[-1]
+
+
+@pytest.mark.parametrize("ahead", [3600, -86400], ids=["an hour behind", "a day ahead"])
+def test_a_node_with_a_wrong_clock_has_its_time_from_the_incident(ahead: int) -> None:
+    one = sick("w1", seconds=5 + ahead, status="False")
+    seen = snapshot([one, *fleet(9)])
+    seen = replace(seen, heartbeats={**(seen.heartbeats or {}), "w1": Heartbeat(ago(5 + ahead), 40)})
+    first = plan_for(seen)
+    assert (first.actions, [n.event for n in first.notes]) == ((), ["open"])
+    for since, acts in ((119, False), (120, True)):
+        assert bool(plan_for(seen, [incident(since=since)]).actions) is acts
 
 
 @pytest.mark.parametrize("remedy", list(Remedy))

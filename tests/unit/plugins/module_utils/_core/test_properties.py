@@ -316,7 +316,8 @@ def test_a_second_plan_right_after_the_notes_repeats_none_of_them(seen, memory, 
             kept[key] = open_incident(findings[key], 2, NOW, "healer")
         else:
             kept[key] = step(kept[key], Event(note.event), NOW, "healer", note.message)
-    again = plan_for(seen, kept.values(), policy)
+    closed = [m for m in memory if not m.phase.is_open]
+    again = plan_for(seen, [*closed, *kept.values()], policy)
     assert again.notes == ()
     assert {a.node for a in again.actions} == {a.node for a in plan.actions}
 
