@@ -290,6 +290,33 @@ RUNS_THAT_FAIL: dict[str, tuple[str, dict[str, Any], str]] = {
         {"selfheal_namespace": "x"},
         "selfheal_namespace: not a variable of selfheal.kubernetes",
     ),
+    "a bootstrap with several mistakes": (
+        "bootstrap",
+        NOTHING | {"kubeconfig": True, "selfheal_token_seconds": 60, "selfheal_healer_kubeconfig": "/nowhere/at/all"},
+        r"selfheal_token_seconds: expected an integer from 600 to 4294967296 \(seconds\), got 60"
+        r" \| selfheal_healer_kubeconfig: /nowhere/at is not a directory, make it first",
+    ),
+    "a bootstrap with a token for no time": (
+        "bootstrap",
+        NOTHING | {"kubeconfig": True, "selfheal_token_seconds": 0},
+        "selfheal_token_seconds: expected an integer from 600 .*, got 0",
+    ),
+    "a bootstrap with a token for too long": (
+        "bootstrap",
+        NOTHING | {"kubeconfig": True, "selfheal_token_seconds": 4294967297},
+        "selfheal_token_seconds: expected an integer from 600 .*, got 4294967297",
+    ),
+    "a bootstrap with a token for no number": (
+        "bootstrap",
+        NOTHING | {"kubeconfig": True, "selfheal_token_seconds": "1h", "selfheal_healer_kubeconfig": "/tmp"},
+        "selfheal_token_seconds: expected an integer from 600 .*, got 1h"
+        r" \| selfheal_healer_kubeconfig: expected the path of a file, /tmp is a directory",
+    ),
+    "health with a folder for a file": (
+        "health",
+        {"selfheal_health_file": "/tmp"},
+        "selfheal_health_file: expected the path of a file, /tmp is a directory",
+    ),
     "a limit": ("heal", HEAL | {"options": ["--limit", "w1"]}, "--limit w1 leaves out what must be looked at"),
     "a bootstrap of another cluster": (
         "bootstrap",
@@ -429,9 +456,16 @@ def test_health_in_its_three_forms(
     assert again.code == 0 and "changed=1" in again.output, again.output
 
 
-def test_a_file_that_cannot_be_written_is_said(cluster: ControlPlane, as_healer: dict[str, Any], play: Play) -> None:
-    cluster.add_nodes("w1")
-    one_clear_line(play("health", as_healer | {"selfheal_health_file": "/nowhere/at/all.json"}), "/nowhere/at")
+@pytest.mark.parametrize(
+    ("playbook", "variable"), [("health", "selfheal_health_file"), ("bootstrap", "selfheal_healer_kubeconfig")]
+)
+def test_a_file_in_no_folder_is_told_before_the_cluster_is_asked(
+    cluster: ControlPlane, as_healer: dict[str, Any], play: Play, playbook: str, variable: str
+) -> None:
+    mark = cluster.audit_mark()
+    played = play(playbook, as_healer | {variable: "/nowhere/at/all"})
+    one_clear_line(played, f"{variable}: /nowhere/at is not a directory, make it first")
+    assert [a for a in cluster.audited(mark) if a.user.endswith("selfheal-healer")] == []
 
 
 def test_warnings_fail_only_who_wants_that(cluster: ControlPlane, as_healer: dict[str, Any], play: Play) -> None:
@@ -514,6 +548,7 @@ def test_bootstrap(bare: ControlPlane, play: Play, tmp_path: Path) -> None:
     first = play("bootstrap", admin | {"selfheal_healer_kubeconfig": str(dest)})
     assert first.code == 0, first.output
     assert f"is prepared: cluster {bare.uid}" in said(first)
+    assert f"\"the healer's kubeconfig: {dest}, its token lasts until " in said(first)
     again = play("bootstrap", admin)
     assert again.code == 0 and "changed=0" in again.output, again.output
     assert dest.stat().st_mode & 0o777 == 0o600

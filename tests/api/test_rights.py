@@ -122,6 +122,12 @@ def test_the_observer_cannot_write(cluster: ControlPlane, module: RunModule, obs
         pytest.param("PUT", f"{CONFIG_MAPS}/self-healing-config", {}, id="overrule the cluster's owner"),
         pytest.param("DELETE", f"{CONFIG_MAPS}/self-healing-config", None, id="do away with the owner's settings"),
         pytest.param("GET", "/metrics", None, id="the API server's metrics"),
+        pytest.param("GET", "/livez/etcd", None, id="a single check of livez"),
+        pytest.param("GET", "/readyz/etcd", None, id="a single check of readyz"),
+        pytest.param("GET", RECORDS, None, id="every ClusterRecord"),
+        pytest.param("GET", f"{RECORDS}/other", None, id="another ClusterRecord"),
+        pytest.param("PUT", f"{RECORDS}/other", {}, id="write another ClusterRecord"),
+        pytest.param("DELETE", f"{RECORDS}/cluster", None, id="forget the ClusterRecord"),
         pytest.param("GET", "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases", None, id="other Leases"),
         pytest.param("GET", "/api/v1/namespaces/default", None, id="other namespaces"),
         pytest.param(
