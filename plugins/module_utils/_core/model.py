@@ -116,6 +116,18 @@ class Snapshot:
         """The node of that name, if it was seen."""
         return self._by_name.get(name)
 
+    def marked(self, mark: str) -> tuple[str, ...]:
+        """The names of the nodes that have this one of ``Node.marks``."""
+        return tuple(self._by_mark.get(mark, ()))
+
+    @cached_property
+    def _by_mark(self) -> Mapping[str, list[str]]:
+        names: dict[str, list[str]] = {}
+        for node in self.nodes or ():
+            for mark in node.marks:
+                names.setdefault(mark, []).append(node.name)
+        return {mark: sorted(own) for mark, own in names.items()}
+
     @cached_property
     def _by_name(self) -> Mapping[str, Node]:
         return {n.name: n for n in self.nodes or ()}

@@ -128,6 +128,12 @@ class Node:
         ready = self.condition("Ready")
         return ready is not None and ready.status == "True"
 
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What tells its machine from others, each with its kind."""
+        marks = [f"address {address}" for address in self.addresses]
+        return (*marks, f"machine-id {self.machine_id}") if self.machine_id else tuple(marks)
+
     def condition(self, kind: str) -> Condition | None:
         """The condition of that type, if the node has it."""
         for condition in self.conditions:

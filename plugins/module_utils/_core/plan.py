@@ -188,7 +188,8 @@ def make_plan(
 def with_hosts(plan: Plan, snapshot: Snapshot, hosts: Mapping[str, Iterable[str]]) -> Plan:
     """The plan with the inventory host of each action.
 
-    :raises HostError: when a node that is to be repaired has no inventory host, or several, or shares one.
+    :raises HostError: when a node that is to be repaired has no inventory host, or several, or shares one with another
+        node, whether that is sick or not.
     """
     nodes = {node.name: node for node in snapshot.nodes or ()}
     placed: dict[str, Action] = {}
@@ -199,6 +200,10 @@ def with_hosts(plan: Plan, snapshot: Snapshot, hosts: Mapping[str, Iterable[str]
         if host == "localhost":
             raise HostError(f"node {action.node} is inventory host localhost: give the node a host of its own name")
         placed[host] = replace(action, host=host)
+    for host, action in placed.items():
+        other = next((n for n in sorted({host, *map(str, hosts[host])} - {action.node}) if n in nodes), None)
+        if other is not None:
+            raise HostError(f"inventory host {host} is meant for node {action.node}, and is called like node {other}")
     refusals = tuple(_with_host(r, nodes[r.node], hosts) for r in plan.refusals)
     return replace(plan, actions=tuple(placed.values()), refusals=refusals)
 

@@ -59,7 +59,7 @@ def node(name: str = "w1", condition: Condition | None = None, **changes: object
         unschedulable=False,
         deleting=False,
         addresses=(),
-        machine_id="0123456789abcdef0123456789abcdef",
+        machine_id=name.encode().hex().rjust(32, "0"),
         conditions=(condition or ready(), *CALM),
         created=ago(86400),
         kubelet_version="v1.34.4",

@@ -23,6 +23,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards i
     monitor_only,
     pattern,
     paused,
+    same_machine,
     transient_tolerance,
 )
 
@@ -32,6 +33,7 @@ GUARDS = (
     paused.GUARD,
     excluded.GUARD,
     human_cordon.GUARD,
+    same_machine.GUARD,
     leaving.GUARD,
     pattern.GUARD,
     mass_failure.GUARD,

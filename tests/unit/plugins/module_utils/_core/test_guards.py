@@ -175,6 +175,21 @@ def test_mass_failure_counts_nodes_that_say_nothing() -> None:
     assert ask("mass_failure", [sick("w1"), node("w2", conditions=()), *fleet(3)]) is not None
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        pytest.param({"machine_id": "ab"}, {"machine_id": "ab"}, "machine-id ab", id="machine-id"),
+        pytest.param({"addresses": ("10.0.0.5",)}, {"addresses": ("10.0.0.5",)}, "address 10.0.0.5", id="address"),
+        pytest.param({"addresses": ("10.0.0.5", "fd00::5")}, {"addresses": ("fd00::5",)}, "fd00::5", id="one of two"),
+        pytest.param({"machine_id": ""}, {"machine_id": ""}, None, id="neither says"),
+        pytest.param({"addresses": ("10.0.0.5",)}, {"addresses": ("10.0.0.6",)}, None, id="two machines"),
+    ],
+)
+def test_same_machine(old: dict[str, object], new: dict[str, object], words: str | None) -> None:
+    said = ask("same_machine", [sick("old-name", **old), node("w2", **new), *fleet(8)])
+    assert (said is None) if words is None else (said is not None and "node w2" in said and words in said)
+
+
 @pytest.mark.parametrize("off", ["NodeHeartbeat", "NodeReady"])
 def test_mass_failure_counts_nodes_whose_check_is_switched_off(off: str) -> None:
     quiet = ["other-0", "other-1"] if off == "NodeHeartbeat" else []
@@ -294,6 +309,7 @@ FORBIDDEN = {
     "excluded": Forbidden(sick(labels={"selfheal.kubernetes/exclude": "true"})),
     "human_cordon": Forbidden(sick(unschedulable=True)),
     "leaving": Forbidden(sick(deleting=True)),
+    "same_machine": Forbidden(sick(machine_id=fleet(1)[0].machine_id)),
     "mass_failure": Forbidden(others=2, more_sick=1),
     "transient_tolerance": Forbidden(sick(seconds=119)),
     "cooldown": Forbidden(incidents=(incident(attempted=[299]),)),

@@ -279,7 +279,7 @@ def test_an_action_as_modules_return_it() -> None:
         "message": "Ready is Unknown (KubeletReady: kubelet is posting ready status)",
         "disruptive": False,
         "deadline_seconds": 240,
-        "machine_id": "0123456789abcdef0123456789abcdef",
+        "machine_id": "00000000000000000000000000007731",
     }
 
 
@@ -337,6 +337,13 @@ def test_two_nodes_on_one_host_stop_the_plan() -> None:
     seen = snapshot([sick("w1"), sick("w2"), *fleet(18)])
     with pytest.raises(HostError, match="^nodes w1 and w2 are both inventory host h"):
         with_hosts(plan_for(seen), seen, {"h": ["w1", "w2"]})
+
+
+@pytest.mark.parametrize("hosts", [{"w2": ["w1"]}, {"h": ["w1", "w2"]}], ids=["its name", "an alias"])
+def test_a_host_that_is_called_like_another_node_is_not_touched(hosts: dict[str, list[str]]) -> None:
+    seen = snapshot([sick("w1"), node("w2"), *fleet(8)])
+    with pytest.raises(HostError, match="is meant for node w1, and is called like node w2$"):
+        with_hosts(plan_for(seen), seen, hosts)
 
 
 def test_the_controller_is_no_node() -> None:

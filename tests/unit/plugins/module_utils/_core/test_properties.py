@@ -65,6 +65,7 @@ MARKS: list[dict[str, Any]] = [
     {"unschedulable": True},
     {"deleting": True},
     {"uid": "another-uid"},
+    {"machine_id": node("n0").machine_id},
 ]
 KINDS: list[dict[str, Any]] = [
     *([WELL] * 50),
