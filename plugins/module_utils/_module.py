@@ -27,6 +27,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model im
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import InvalidName, NoSuchNode
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.settings import PolicyError, parse_policy
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.text import printable
 
 # Longer ones would outlive the lease under which a write was begun.
 DEADLINE_RANGE = (1, 60)
@@ -141,5 +142,5 @@ def run(module: AnsibleModule, body: Callable[[], dict[str, t.Any]]) -> t.NoRetu
     try:
         module.exit_json(**body())
     except (ClusterError, PolicyError, HostError, InvalidName, MachineError) as exc:
-        module.fail_json(msg=str(exc), error_class=type(exc).__name__)
+        module.fail_json(msg=printable(str(exc)), error_class=type(exc).__name__)
     raise AssertionError("a module has ended before it gets here")

@@ -114,6 +114,12 @@ checks:
   sample:
     NodeReady: unhealthy
     NodeHeartbeat: healthy
+disabled_checks:
+  description: The checks that the policy switches off, so that nobody takes their silence for health.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 findings:
   description: One entry for each object that is not well, the worst first. At most 100 are returned.
   returned: success

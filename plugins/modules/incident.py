@@ -141,6 +141,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import SettingsError
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.healer import Healer
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import check_node_name
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.text import printable
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import (
     connection_spec,
     lease_spec,
@@ -214,7 +215,7 @@ def main() -> t.NoReturn:
         result: dict[str, t.Any] = {
             "changed": outcome.changed,
             "proceed": outcome.proceed,
-            "message": outcome.message,
+            "message": printable(outcome.message),
             "incidents": [],
         }
         if outcome.incident is not None:

@@ -41,8 +41,8 @@ class Judgement:
     """What the checks make of a snapshot.
 
     ``unread`` maps each missing part to the reason it is missing, ``checks`` each check that is switched on to its own
-    verdict. ``patterns`` are what several findings have in common. ``hidden`` names the nodes about which a check that
-    is switched off would have said that they are not Ready or silent.
+    verdict. ``patterns`` are what several findings have in common. ``disabled`` are the checks that are
+    switched off, and ``hidden`` the nodes of which one of them would have said that they are not Ready or silent.
     """
 
     observed_at: datetime
@@ -51,6 +51,7 @@ class Judgement:
     checks: Mapping[str, Verdict] = field(default_factory=dict)
     patterns: tuple[Diagnosis, ...] = ()
     hidden: frozenset[str] = frozenset()
+    disabled: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -170,7 +171,9 @@ def judge(snapshot: Snapshot, policy: Policy, incidents: Iterable[Incident] = ()
     patterns = tuple(d for pattern in PATTERNS for d in pattern.evaluate(found, snapshot, policy, memory))
     off = [check for check in ALIVE if check.name in policy.disabled_checks]
     hidden = frozenset(f.node for check in off for f in check.evaluate(snapshot, policy))
-    return Judgement(snapshot.observed_at, found, unread, verdicts, patterns, hidden)
+    return Judgement(
+        snapshot.observed_at, found, unread, verdicts, patterns, hidden, tuple(sorted(policy.disabled_checks))
+    )
 
 
 def _order(finding: Finding) -> tuple[object, ...]:

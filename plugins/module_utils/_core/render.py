@@ -23,6 +23,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model im
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Pod, Ref
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan import Plan
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.text import printable
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import seconds_between
 
 TABLE_LIMIT = 50
@@ -40,7 +41,7 @@ SEVERITIES = (*(s.value for s in (Severity.CRITICAL, Severity.ERROR)), UNKNOWN, 
 
 def clean(text: object, limit: int = TEXT_LENGTH) -> str:
     """The text in one line that does nothing to a terminal, and not longer than that."""
-    line = "".join(c if c.isprintable() else "?" for c in " ".join(str(text).split()))
+    line = printable(" ".join(str(text).split()))
     return line if len(line) <= limit else line[: limit - 3] + "..."
 
 
@@ -72,6 +73,8 @@ def health_lines(snapshot: Snapshot, judgement: Judgement) -> list[str]:
     lines += _node_lines(snapshot, judgement)
     lines += _finding_lines(judgement.warnings, owner_of, judgement, WARNINGS_LIMIT)
     lines += _check_lines(judgement.checks)
+    if judgement.disabled:
+        lines.append(f"switched off by the policy: {', '.join(judgement.disabled)}")
     lines += [f"could not read {clean(line, UNREAD_LENGTH)}" for line in judgement.missing_lines]
     return lines + [f"no warnings from {clean(line, UNREAD_LENGTH)}" for line in judgement.unwarned_lines]
 
@@ -203,22 +206,27 @@ def _node_lines(snapshot: Snapshot, judgement: Judgement) -> list[str]:
     nodes = snapshot.nodes or ()
     rows = []
     # A large cluster has thousands of healthy nodes and a report must stay readable, so only the sick are told then.
-    told = nodes if len(nodes) <= TABLE_LIMIT else [n for n in nodes if judgement.of_node(n.name)][:TABLE_LIMIT]
+    told = nodes
+    if len(nodes) > TABLE_LIMIT:
+        told = [n for n in nodes if judgement.of_node(n.name) or n.name in judgement.hidden][:TABLE_LIMIT]
     for node in told:
         findings = judgement.of_node(node.name)
         age = None
         if snapshot.heartbeats is not None and node.name in snapshot.heartbeats:
             age = snapshot.heartbeats[node.name].age(snapshot.observed_at)
-        worst = findings[0].verdict.value if findings else Verdict.HEALTHY.value
+        unjudged = not findings and node.name in judgement.hidden
+        worst = findings[0].verdict if findings else Verdict.UNKNOWN if unjudged else Verdict.HEALTHY
         why = "; ".join(
             f"{f.reason} for {f.persisted(judgement.observed_at)} s"
             + (" (past its threshold)" if f.past_threshold(judgement.observed_at) else f" (threshold {f.threshold} s)")
             for f in findings
         )
-        rows.append((clean(node.name, CELL_LENGTH), worst, "?" if age is None else f"{age} s", clean(why)))
+        if unjudged:
+            why = "not Ready or silent, but the check that would tell is switched off"
+        rows.append((clean(node.name, CELL_LENGTH), worst.value, "?" if age is None else f"{age} s", clean(why)))
     lines = _table(("NODE", "VERDICT", "HEARTBEAT", "WHY"), rows) if rows else []
     if len(told) < len(nodes):
-        sick = judgement.sick_nodes
+        sick = judgement.nodes_down
         lines.append(
             f"{len(nodes) - sick} of {len(nodes)} nodes are healthy; {sick - len(told)} sick ones left out here"
         )

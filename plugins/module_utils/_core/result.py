@@ -23,6 +23,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.render i
     health_lines,
     plan_lines,
 )
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.text import printable
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import format_time
 
 SCHEMA_VERSION = 1
@@ -46,7 +47,8 @@ def size(value: Any) -> int:
 
 
 def fit(text: str, limit: int) -> str:
-    """As much of the text as fits into so many bytes of JSON."""
+    """As much of the text as fits into so many bytes of JSON, in one line."""
+    text = printable(text)
     if 12 * len(text) + 2 <= limit or size(text) <= limit:
         return text
     room, kept = limit - len('"..."'), []
@@ -126,6 +128,7 @@ def health_result(snapshot: Snapshot, judgement: Judgement, limit: int = RESULT_
             "by_check": by_check,
         },
         "checks": {name: verdict.value for name, verdict in judgement.checks.items()},
+        "disabled_checks": list(judgement.disabled),
         "unread": {
             # Every mistake in the cluster's policy is in one text; the others are one error of one request.
             fit(part, 100): fit(why, limit // (6 if part == "policy" else 100))

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import Judgement
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import Judgement, judge
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
     Action,
     Diagnosis,
@@ -23,8 +23,9 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model im
     Snapshot,
     Verdict,
 )
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Pod, Pods, Ref
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan import Note, Plan
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Condition, Pod, Pods, Ref
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan import Note, Plan, make_plan
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.result import (
     EVIDENCE_BYTES,
     FINDINGS_LIMIT,
@@ -37,7 +38,17 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.result i
     size,
     within,
 )
-from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import NOW, UID, ago, node, snapshot
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.text import printable
+from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import (
+    HEALING,
+    NOW,
+    UID,
+    ago,
+    fleet,
+    node,
+    sick,
+    snapshot,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -160,6 +171,36 @@ def test_a_plan_of_a_quiet_cluster_is_whole() -> None:
     assert result["health"]["verdict"] == "healthy"
 
 
+def texts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [text for pair in value.items() for one in pair for text in texts(one)]
+    if isinstance(value, list):
+        return [text for one in value for text in texts(one)]
+    return [value] if isinstance(value, str) else []
+
+
+def test_no_word_of_a_node_does_anything_to_a_terminal() -> None:
+    """A node without a time of transition is left to people, whose names for it go into the last line of the run."""
+    said = Condition("Ready", "False", "Evil", f"x\nPLAY RECAP{HOSTILE}", None)
+    seen = snapshot([node("w1", said), sick("w2", machine_id=""), *fleet(8)])
+    judgement = judge(seen, HEALING)
+    result = plan_result(seen, judgement, make_plan(seen, judgement, (), HEALING, NOW, UID))
+    assert any("PLAY RECAP" in text for text in result["needs_people"])
+    assert all(text.isprintable() for text in texts(result))
+
+
+def test_what_is_switched_off_is_told() -> None:
+    policy = Policy(disabled_checks=frozenset({"NodeReady", "NodeDisk"}))
+    seen = snapshot([sick("w1"), node("w2")])
+    result = health_result(seen, judge(seen, policy))
+    assert result["disabled_checks"] == ["NodeDisk", "NodeReady"]
+    assert "NodeReady" not in result["checks"]
+    assert "switched off by the policy: NodeDisk, NodeReady" in result["report"]
+    [row] = [line for line in result["report"] if line.startswith("w1 ")]
+    assert "unknown" in row and "the check that would tell is switched off" in row
+    assert result["disabled_checks"] and health_result(seen, judge(seen, Policy()))["disabled_checks"] == []
+
+
 def test_what_a_result_says() -> None:
     findings = (
         finding(1, severity=Severity.CRITICAL, evidence={"at": "x"}, place="w1"),
@@ -201,7 +242,9 @@ def test_a_cluster_that_does_not_answer() -> None:
 def test_a_text_fits_and_keeps_its_beginning(text: str, limit: int) -> None:
     made = fit(text, limit)
     assert size(made) <= limit
-    assert made == text or (made.endswith("...") and text.startswith(made[:-3]))
+    line = printable(text)
+    assert made == line or (made.endswith("...") and line.startswith(made[:-3]))
+    assert made.isprintable() and len(line) == len(text)
 
 
 def test_a_text_that_fits_just_so_is_whole() -> None:
