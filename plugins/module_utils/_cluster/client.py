@@ -32,7 +32,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
     Unreachable,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.etcd import EtcdAccess
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.kubeconfig import Access, one_line
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.kubeconfig import Access, masked, one_line
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.transport import (
     BrokenConnection as _BrokenConnection,
 )
@@ -104,17 +104,28 @@ class Client:
         self._access = _checked(_access(settings))
         self._deadline = settings.deadline
         self.etcd = settings.etcd
+        self.anonymous = False
         self._sleep = sleep
         self._monotonic = monotonic
         self.stats = Stats()
         self._transport = Transport(self._access, monotonic, self.stats)
 
     def at(self, server: str) -> Client:
-        """The same client for another address of the same cluster, counted together with this one."""
+        """The same client for another address of the same cluster, counted together with this one.
+
+        The cluster's data name such addresses, and whoever writes those must not be sent our credentials. So they go
+        there only if the connection proves the cluster's own authority; the given address always has them.
+        """
+        server = server.rstrip("/")
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
         proxy = kubeconfig.proxy_for(server, self._access.proxy or kubeconfig.environment_proxy(server))
-        other._access = replace(self._access, server=server.rstrip("/"), proxy=proxy)
+        other._access = replace(self._access, server=server, proxy=proxy)
+        # Any host on the net has a certificate that the system's authorities vouch for.
+        proven = server.startswith("https://") and self._access.verify and self._access.ca
+        if server != self.server.rstrip("/") and not proven:
+            other._access = replace(other._access, certificate=None, key=None, headers=kubeconfig.no_headers)
+            other.anonymous = True
         other._transport = Transport(other._access, self._monotonic, self.stats)
         return other
 
@@ -126,6 +137,11 @@ class Client:
     def server(self) -> str:
         """The address of the API server."""
         return self._access.server
+
+    @property
+    def verifies(self) -> bool:
+        """Whether only the server at this address can answer, and nobody in between or in its place."""
+        return self._access.verify and self.server.startswith("https://")
 
     @property
     def certificate_expires(self) -> datetime | None:
@@ -318,7 +334,15 @@ def _checked(access: Access) -> Access:
         sound = False
     if not sound:
         # Without a scheme it would be plain HTTP, and our token would go through the net for everybody to read.
-        raise SettingsError(f"expected the API server's address like https://10.0.0.1:6443, got {access.server}")
+        raise SettingsError(
+            f"expected the API server's address like https://10.0.0.1:6443, got {masked(access.server, access.server)}"
+        )
+    if "@" in access.server:
+        # The address is part of many messages, and API servers do not know such passwords anyway.
+        raise SettingsError(
+            "expected the API server's address without user and password, like https://10.0.0.1:6443, got"
+            f" {masked(access.server, access.server)}"
+        )
     return access
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import os
+import re
 import stat
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -69,7 +70,7 @@ class Access:
     verify: bool = True
     ca: bytes | None = None
     tls_server_name: str | None = None
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
     certificate: bytes | None = None
     key: bytes | None = field(default=None, repr=False)
     headers: Callable[[], Mapping[str, str]] = field(default=no_headers, repr=False)
@@ -104,7 +105,11 @@ def load(path: str, context: str | None) -> Access:
         raise
     # Both loaders raise whatever their parsers raise, and every one of them means the same to the user.
     except Exception as exc:
-        raise SettingsError(f"kubeconfig {path} cannot be used: {one_line(exc)}") from None
+        skipped = [part for part in parts if os.path.expanduser(part) not in files]
+        why = ", ".join(f"{part} {_no_file(os.path.expanduser(part))}" for part in skipped)
+        # What is missed may well stand in what was left out.
+        left_out = f"; left out: {why}" if why else ""
+        raise SettingsError(f"kubeconfig {path} cannot be used: {one_line(exc)}{left_out}") from None
 
 
 def _no_file(path: str) -> str:
@@ -128,6 +133,13 @@ def environment_proxy(server: str) -> str | None:
 def proxy_for(server: str, proxy: str | None) -> str | None:
     """The proxy, unless NO_PROXY wants none for this server; NO_PROXY counts for a kubeconfig's proxy as well."""
     return None if proxy is None or _bypasses(server, getproxies().get("no") or "") else proxy
+
+
+def masked(text: str, address: str) -> str:
+    """A text without the user and the password that stand in an address."""
+    # A password may hold whatever else an address is made of.
+    secret = re.sub(r"\A[a-zA-Z][a-zA-Z0-9+.-]*://", "", address.rpartition("@")[0])
+    return text.replace(f"{secret}@", "***@") if secret else text
 
 
 def one_line(thing: object) -> str:

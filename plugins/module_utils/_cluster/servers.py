@@ -25,6 +25,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.kubec
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.parts import SERVICE_LABEL
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import ApiEndpoint, ProbeResult, Ref
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy, ServiceProbe
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.settings import leaves_its_place
 
 API_SLICES = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
 API_SERVICE = f"{SERVICE_LABEL}=kubernetes"
@@ -61,15 +62,22 @@ def ask_server(client: Client, address: str, given: bool) -> ApiEndpoint:
         return ApiEndpoint(address, None, None, trouble=one_line(exc), given=given)
     finally:
         own.close()
+    if not given and not own.verifies:
+        # Anybody may have answered, so what was said is no proof of life; that somebody did is still no silence.
+        trouble = "certificates are not verified, so it need not be an API server of this cluster"
+        return ApiEndpoint(address, None, None, min(s.seconds for s in live) * 1000, trouble=trouble)
     texts = ready.data.decode("utf-8", "replace") + live[-1].data.decode("utf-8", "replace")
     odd = [("/readyz", ready), ("/livez", live[-1])]
+    troubles = [explain("GET", path, r.status, r.data) for path, r in odd if _verdict(r) is None]
+    if troubles and own.anonymous:
+        troubles.append("it was asked without credentials, because no CA of the cluster's own is given")
     return ApiEndpoint(
         address,
         live=_verdict(live[-1]),
         ready=_verdict(ready),
         latency_ms=min(sample.seconds for sample in live) * 1000,
         failed=tuple(dict.fromkeys(_FAILED.findall(texts))),
-        trouble="; ".join(explain("GET", path, r.status, r.data) for path, r in odd if _verdict(r) is None),
+        trouble="; ".join(troubles),
         given=given,
         certificate_expires=own.certificate_expires,
     )
@@ -91,6 +99,9 @@ def probe_service(client: Client, probe: ServiceProbe, policy: Policy) -> ProbeR
     scheme = "https:" if probe.kind == "https" else ""
     path = f"/api/v1/namespaces/{probe.namespace}/services/{scheme}{probe.name}:{probe.port}/proxy"
     path += quote(probe.path, safe="/?&=%:@,;+~!$'()*") if probe.kind != "tcp" else "/"
+    ref = Ref("Service", probe.name, probe.namespace)
+    if leaves_its_place(path):
+        return ProbeResult(ref, probe.kind, 0, 0, (), "its path leads out of the Service")
     deadline = max(5.0, 2 * policy.response_time_ms / 1000)
     times: list[float] = []
     sent, silent, trouble = 0, 0, ""
@@ -106,7 +117,6 @@ def probe_service(client: Client, probe: ServiceProbe, policy: Policy) -> ProbeR
             trouble = why
         else:
             times.append(raw.seconds * 1000)
-    ref = Ref("Service", probe.name, probe.namespace)
     return ProbeResult(ref, probe.kind, sent, sent - len(times), tuple(times), trouble)
 
 

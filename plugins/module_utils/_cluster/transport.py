@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import SettingsError, Unreachable
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.kubeconfig import Access, one_line
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.kubeconfig import Access, masked, one_line
 
 # A TLS record carries 16 KiB at most.
 BUFFER = 64 * 1024
@@ -111,10 +111,10 @@ class Transport:
         except urllib3.exceptions.HTTPError as exc:
             # A certificate that is not trusted now will not be so in a second.
             if exc.args and isinstance(exc.args[0], ssl.SSLCertVerificationError):
-                raise Unreachable(f"{self._access.server}: {one_line(exc)}") from None
-            raise BrokenConnection(one_line(exc)) from None
+                raise Unreachable(f"{self._access.server}: {_said(exc, self._access.proxy)}") from None
+            raise BrokenConnection(_said(exc, self._access.proxy)) from None
         except (OSError, ValueError) as exc:
-            raise BrokenConnection(one_line(exc)) from None
+            raise BrokenConnection(_said(exc, self._access.proxy)) from None
         finally:
             with self._lock:
                 self._stats.requests += 1
@@ -268,9 +268,18 @@ def _pool(proxy: str | None, options: dict[str, Any]) -> Any:
             return SOCKSProxyManager(proxy, **options)
         return urllib3.ProxyManager(proxy, **options)
     except ImportError:
-        raise SettingsError(f"the proxy {proxy} needs the Python package PySocks, which is missing") from None
+        raise SettingsError(
+            f"the proxy {masked(proxy, proxy)} needs the Python package PySocks, which is missing"
+        ) from None
     except (urllib3.exceptions.HTTPError, ValueError) as exc:
-        raise SettingsError(f"the proxy {proxy} cannot be used: {one_line(exc)}") from None
+        # urllib3 cuts an address where it stops to understand it, which may be within the password.
+        why = "expected an address like http://10.0.0.1:3128" if "@" in proxy else one_line(exc)
+        raise SettingsError(f"the proxy {masked(proxy, proxy)} cannot be used: {why}") from None
+
+
+def _said(exc: Exception, proxy: str | None) -> str:
+    """What went wrong in one line, without the proxy's password."""
+    return one_line(masked(str(exc), proxy or "").strip() or type(exc).__name__)
 
 
 def _context(access: Access) -> ssl.SSLContext:

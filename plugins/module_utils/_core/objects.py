@@ -426,9 +426,10 @@ class Event:
 class ApiEndpoint:
     """One API server, asked by itself.
 
-    ``live`` and ``ready`` are None when it did not answer, and ``trouble`` says why; ``failed`` names the checks of
-    its own that it reports as failed. ``given`` is the address that we were told to use. ``latency_ms`` is how long
-    the answer to livez took, connecting left out.
+    ``live`` and ``ready`` are None when it did not say so, or proved not to be a server of this cluster, and
+    ``trouble`` says why; ``failed`` names the checks of its own that it reports as failed. ``given`` is the address
+    that we were told to use. ``latency_ms`` is how long the answer to livez took, connecting left out, and None only
+    when there was none at all.
     """
 
     address: str

@@ -21,7 +21,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model im
     Snapshot,
     Verdict,
 )
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Pod, Ref
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Node, Pod, Ref
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan import Plan
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.text import printable
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import seconds_between
@@ -206,7 +206,7 @@ def _node_lines(snapshot: Snapshot, judgement: Judgement) -> list[str]:
     nodes = snapshot.nodes or ()
     rows = []
     # A large cluster has thousands of healthy nodes and a report must stay readable, so only the sick are told then.
-    told = nodes
+    told: Sequence[Node] = nodes
     if len(nodes) > TABLE_LIMIT:
         told = [n for n in nodes if judgement.of_node(n.name) or n.name in judgement.hidden][:TABLE_LIMIT]
     for node in told:

@@ -12,7 +12,7 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import CHECKS
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks._base import Check
@@ -224,7 +224,15 @@ def _kind(value: Any) -> str:
 def _path(value: Any) -> str:
     if not isinstance(value, str) or not value.startswith("/") or any(c.isspace() for c in value):
         _refuse("a path like /healthz", value)
+    if leaves_its_place(value):
+        _refuse("a path like /healthz without the segments . and .. and without \\", value)
     return value
+
+
+def leaves_its_place(path: str) -> bool:
+    """Whether a path could lead out of where it is put: clients and servers on its way resolve . and .. in it."""
+    plain = unquote(path.partition("?")[0])
+    return "\\" in path or "\\" in plain or not {".", ".."}.isdisjoint(plain.split("/"))
 
 
 PROBE_FIELDS: Mapping[str, Callable[[Any], Any]] = {

@@ -318,11 +318,61 @@ def test_what_was_sent_and_received_is_counted(server: Server, client: Client) -
     assert 200000 < client.stats.received < 220000  # the marks between its small chunks count
 
 
-def test_another_address_of_the_same_cluster(server: Server, client: Client) -> None:
-    server.answers(GOOD)
-    other = Client(Settings(host="http://127.0.0.1:1", api_key="token-9")).at(f"{server.url}/")
-    assert other.get("/x").body == {"kind": "Thing"}
-    assert (other.server, bearer(server.seen[0])) == (server.url, "Bearer token-9")
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+@pytest.mark.parametrize(
+    ("trust", "token"),
+    [
+        ("its own CA", "Bearer token-9"),
+        ("its own CA, not verified", None),
+        ("the system's CAs", None),
+        ("nobody", None),
+        ("plain HTTP", None),
+    ],
+)
+def test_another_address_of_the_same_cluster(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, trust: str, token: str | None
+) -> None:
+    """It has our token only if it proves the cluster's own authority; the given one has it in any case."""
+    if trust == "the system's CAs":
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca_file))
+    tls = authority.server_context()
+    with serving(tls) as given, serving(None if trust == "plain HTTP" else tls) as another:
+        given.answers(GOOD)
+        another.answers(GOOD)
+        ca = str(authority.ca_file) if trust in ("its own CA", "its own CA, not verified", "plain HTTP") else None
+        verify = trust in ("its own CA", "the system's CAs", "plain HTTP")
+        client = Client(Settings(host=given.url, api_key="token-9", ca_cert=ca, validate_certs=verify))
+        other = client.at(f"{another.url}/")
+        assert other.get("/x").body == {"kind": "Thing"}
+        assert (other.server, other.anonymous, bearer(another.seen[0])) == (another.url, token is None, token)
+        assert other.verifies == (trust in ("its own CA", "the system's CAs"))
+        client.at(f"{given.url}/").get("/x")
+        client.get("/x")
+        assert {bearer(request) for request in given.seen} == {"Bearer token-9"}
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+@pytest.mark.parametrize("verify", [True, False])
+def test_another_address_and_a_certificate_of_ours(authority: Authority, home: Path, verify: bool) -> None:
+    """Both servers want one, so whoever is not shown it gives no answer."""
+    with serving(authority.server_context(ask=True)) as given, serving(authority.server_context(ask=True)) as another:
+        given.answers(GOOD)
+        another.answers(GOOD)
+        path = kubeconfig(home / "k.yml", given.url)
+        content = json.loads(path.read_text(encoding="utf-8"))
+        cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]
+        cluster["certificate-authority-data"] = base64.b64encode(authority.ca_file.read_bytes()).decode()
+        user["client-certificate-data"] = base64.b64encode(authority.certificate).decode()
+        user["client-key-data"] = base64.b64encode(authority.key).decode()
+        path.write_text(json.dumps(content), encoding="utf-8")
+        client = Client(Settings(kubeconfig=str(path), validate_certs=verify))
+        assert client.at(given.url).ask("/x").status == 200
+        if verify:
+            assert client.at(another.url).ask("/x").status == 200
+        else:
+            with pytest.raises(Unreachable):
+                client.at(another.url).ask("/x")
+            assert another.seen == []
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
@@ -865,6 +915,63 @@ def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, proxy: str
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     with pytest.raises(SettingsError, match=f"proxy .*{words}"):
         Client(Settings(host="https://10.0.0.1", api_key="t"))
+
+
+@pytest.mark.filterwarnings("ignore:SOCKS support")
+@pytest.mark.parametrize(
+    ("proxy", "shown"),
+    [
+        ("socks5://bob:secret@127.0.0.1:1", r"socks5://\*\*\*@127.0.0.1:1 needs .* PySocks"),
+        ("ftp://bob:secret@x", r"ftp://\*\*\*@x cannot be used"),
+        ("http://bob:secret@x:99999", r"http://\*\*\*@x:99999 cannot be used"),
+        ("http://bob:secret/secret@x", r"http://\*\*\*@x cannot be used"),
+        ("bob:secret://@secret@x", r"\*\*\*@x cannot be used"),
+    ],
+)
+def test_the_password_of_a_proxy_is_not_told(
+    home: Path, monkeypatch: pytest.MonkeyPatch, proxy: str, shown: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "socks", None)
+    path = kubeconfig(home / "k.yml", "https://10.0.0.1")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["clusters"][0]["cluster"]["proxy-url"] = proxy
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(SettingsError, match=f"^the proxy {shown}") as caught:
+        Client(Settings(kubeconfig=str(path)))
+    assert "secret" not in str(caught.value) and "bob" not in str(caught.value)
+
+
+def test_the_password_of_a_proxy_that_does_not_answer_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://bob:secret@127.0.0.1:1")
+    client = Client(Settings(host="https://10.0.0.1", api_key="t"))
+
+    def fail(*_given: object, **_more: object) -> None:
+        raise OSError("no way through http://bob:secret@127.0.0.1:1")
+
+    with pytest.raises(Unreachable, match="proxy.*refused") as caught:
+        client.ask("/x")
+    assert "secret" not in str(caught.value)
+    monkeypatch.setattr(client._transport._pool, "request", fail)
+    with pytest.raises(Unreachable, match=r"no way through http://\*\*\*@127.0.0.1:1$"):
+        client.ask("/x")
+
+
+@pytest.mark.parametrize("address", ["https://bob:secret@10.0.0.1", "https://bob:secret#1@10.0.0.1", "https://bob@x"])
+def test_an_address_with_a_user_is_refused(home: Path, address: str) -> None:
+    for settings in (
+        Settings(host=address, api_key="t"),
+        Settings(kubeconfig=str(kubeconfig(home / "k.yml", address))),
+    ):
+        with pytest.raises(
+            SettingsError, match=r"^expected the API server's address .*, got https://\*\*\*@"
+        ) as caught:
+            Client(settings)
+        assert "secret" not in str(caught.value) and "bob" not in str(caught.value)
+
+
+def test_an_address_that_is_none_and_has_a_user() -> None:
+    with pytest.raises(SettingsError, match=r"got \*\*\*@10.0.0.1:6443$"):
+        Client(Settings(host="bob:secret@10.0.0.1:6443", api_key="t"))
 
 
 @pytest.mark.parametrize("host", ["https://[", "10.0.0.1:6443", "https://", "x", "ftp://x", "https:///x"])

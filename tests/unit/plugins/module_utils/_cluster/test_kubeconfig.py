@@ -282,6 +282,17 @@ def test_each_of_several_that_are_no_files_is_called_what_it_is(home: Path) -> N
         load(os.pathsep, None)
 
 
+def test_what_was_left_out_is_told_where_something_is_missed(home: Path) -> None:
+    path = write(home / "config", config({"server": SERVER}))
+    several = os.pathsep.join([str(home / "pki"), path, "/nowhere"])
+    assert load(several, None).server == SERVER
+    with pytest.raises(
+        SettingsError,
+        match=r"it has no entry two in contexts; left out: .*/pki is a directory, /nowhere does not exist$",
+    ):
+        load(several, "two")
+
+
 def test_a_file_that_may_not_be_read_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Root may read everything, so the system's answer is made up."""
 

@@ -14,8 +14,10 @@ import pytest
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster import servers
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Client, Settings
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import Forbidden
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import api_server
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import ApiEndpoint, Ref
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy, ServiceProbe
+from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import snapshot
 from ansible_collections.selfheal.kubernetes.tests.unit.plugins.module_utils._cluster import fake_cluster as fake
 from ansible_collections.selfheal.kubernetes.tests.unit.plugins.module_utils._cluster.fake_server import (
     Authority,
@@ -51,6 +53,17 @@ def known(cluster: fake.FakeCluster, *addresses: str, port: Any = 6443, **slice_
             **slice_,
         }
     ]
+
+
+def sent(request: Request) -> str | None:
+    """What was said about who we are."""
+    return {name.lower(): value for name, value in request.headers.items()}.get("authorization")
+
+
+def told(*endpoints: ApiEndpoint) -> list[tuple[str, str]]:
+    """What the check says about whom."""
+    seen = snapshot([], endpoints=endpoints)
+    return [(finding.target.name, finding.reason) for finding in api_server.CHECK.evaluate(seen, Policy())]
 
 
 # --- API servers
@@ -183,6 +196,48 @@ def test_one_with_a_certificate_of_somebody_else(authority: Authority, tmp_path:
         assert two.seen == []  # nobody who is not verified sees our token
 
 
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+@pytest.mark.parametrize("status", [200, 401, 500])
+def test_nobody_lives_who_is_not_verified(authority: Authority, tmp_path: Any, status: int) -> None:
+    """Anybody could say so. It is no silence either, and the token is for the given one alone."""
+    with serving(authority.server_context()) as one, serving(Authority(tmp_path).server_context()) as two:
+        one.script, two.script = fake.healthy(), lambda _request: Reply(status, b"[-]etcd failed")
+        client = Client(Settings(host=one.url, api_key="t", ca_cert=str(authority.ca_file), validate_certs=False))
+        given, other = servers.read_endpoints(client, Policy(api_endpoints=(two.url,)))
+        assert (given.live, given.ready, {sent(request) for request in one.seen}) == (True, True, {"Bearer t"})
+        assert (other.live, other.ready, other.failed) == (None, None, ())
+        assert other.latency_ms is not None and "certificates are not verified" in other.trouble
+        assert {sent(request) for request in two.seen} == {None}
+    assert told(given, other) == [(two.url, api_server.READY_UNKNOWN)]
+
+
+@pytest.mark.parametrize(("status", "live"), [(200, True), (401, None), (403, None), (500, False)])
+def test_one_that_shows_no_authority_of_the_clusters_own(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, status: int, live: bool | None
+) -> None:
+    """It is asked without the token; livez and readyz are open to everybody unless somebody closed them."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca_file))
+    with serving(authority.server_context()) as one, serving(authority.server_context()) as two:
+        one.script, two.script = fake.healthy(), lambda _request: Reply(status, {"message": "no"})
+        client = Client(Settings(host=one.url, api_key="t"))
+        given, other = servers.read_endpoints(client, Policy(api_endpoints=(two.url,)))
+        assert {sent(request) for request in one.seen} == {"Bearer t"}
+        assert {sent(request) for request in two.seen} == {None}
+    assert (given.live, other.live, other.ready) == (True, live, live)
+    assert other.latency_ms is not None
+    assert ("without credentials" in other.trouble) == (live is None)
+    expected = {True: [], False: [(two.url, api_server.NOT_LIVE)], None: [(two.url, api_server.READY_UNKNOWN)]}
+    assert told(given, other) == expected[live]
+
+
+def test_one_of_the_clusters_own_authority_has_the_token(authority: Authority) -> None:
+    with serving(authority.server_context()) as one, serving(authority.server_context()) as two:
+        one.script = two.script = fake.healthy()
+        client = Client(Settings(host=one.url, api_key="t", ca_cert=str(authority.ca_file)))
+        assert all(e.live and e.ready for e in servers.read_endpoints(client, Policy(api_endpoints=(two.url,))))
+        assert {sent(request) for request in two.seen} == {"Bearer t"}
+
+
 # --- Services
 
 
@@ -271,6 +326,14 @@ def test_a_query_in_the_path(server: Server, client: Client) -> None:
     server.answers(Reply(200))
     probe(client, path="/q?a=1&b=%20", probe_count=1)
     assert (server.seen[0].path, server.seen[0].query) == (f"{PROXY}/q", {"a": ["1"], "b": [" "]})
+
+
+@pytest.mark.parametrize("path", ["/../../../version", "/%2e%2E/x", "/a/./b", "/..%2fx", "/..\\x", "/%5c..", "/.."])
+def test_nothing_outside_of_the_service_is_asked(server: Server, client: Client, path: str) -> None:
+    """The policy's reader refuses such a path, and so does who would send it."""
+    server.answers(Reply(200))
+    seen = probe(client, path=path)
+    assert (seen.sent, seen.trouble, server.seen) == (0, "its path leads out of the Service", [])
 
 
 def test_some_of_them_fail(server: Server, client: Client) -> None:

@@ -135,6 +135,11 @@ GOOD_COLLECTIONS: dict[str, tuple[str, Any, Any]] = {
         [{"namespace": "shop", "name": "web", "port": "tls-port", "kind": "https", "path": "/x?y=1"}],
         (ServiceProbe("shop", "web", "tls-port", "https", "/x?y=1"),),
     ),
+    "a probe with dots": (
+        "service_probes",
+        [{"namespace": "shop", "name": "web", "port": 80, "path": "/.well-known/a..b/...?to=../x"}],
+        (ServiceProbe("shop", "web", "80", "http", "/.well-known/a..b/...?to=../x"),),
+    ),
     "thresholds": ("thresholds", {A_CHECK: "90"}, {A_CHECK: 90}),
     "the highest threshold": ("thresholds", {A_CHECK: 604800}, {A_CHECK: 604800}),
     "remedies": ("remedies", {A_CHECK: "reboot"}, {A_CHECK: Remedy.REBOOT}),
@@ -142,6 +147,8 @@ GOOD_COLLECTIONS: dict[str, tuple[str, Any, Any]] = {
 }
 AN_ADDRESS = "expected an address like https://10.0.0.1:6443, got "
 A_NAME = "expected a name that is an RFC 1123 subdomain, got "
+A_PATH = "expected a path like /healthz without the segments . and .. and without \\, got "
+LEAVING = ("/../../../version", "/a/..", "/./a", "/%2e%2E/x", "/.%2e/x", "/..%2fx", "/..\\x", "/%5Cx", "/..?x")
 A_PROBE = "expected a probe with namespace, name, port, and optionally kind (http, https or tcp) and path, got "
 SECONDS = "expected an integer from 0 to 604800 (seconds), got "
 LINES = "one\ntwo\n" * 99
@@ -175,6 +182,11 @@ BAD_COLLECTIONS: dict[str, tuple[str, Any, list[tuple[str, str]]]] = {
         "service_probes",
         [WELL | {"path": "/a b"}],
         [("[0].path", "expected a path like /healthz, got '/a b'")],
+    ),
+    "probes whose paths leave the Service": (
+        "service_probes",
+        [WELL | {"path": path} for path in LEAVING],
+        [(f"[{index}].path", f"{A_PATH}{path!r}") for index, path in enumerate(LEAVING)],
     ),
     "a probe of another path of the API": (
         "service_probes",
