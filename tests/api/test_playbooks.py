@@ -317,7 +317,6 @@ RUNS_THAT_FAIL: dict[str, tuple[str, dict[str, Any], str]] = {
         {"selfheal_health_file": "/tmp"},
         "selfheal_health_file: expected the path of a file, /tmp is a directory",
     ),
-    "a limit": ("heal", HEAL | {"options": ["--limit", "w1"]}, "--limit w1 leaves out what must be looked at"),
     "a bootstrap of another cluster": (
         "bootstrap",
         {"selfheal_cluster_uid": "0000", "kubeconfig": True},
@@ -403,6 +402,42 @@ def test_none_of_these_runs_has_changed_anything(runs: Runs) -> None:
     assert len([a for a in runs.requests if a.user.endswith("selfheal-healer") and a.verb == "list"]) > 10
 
 
+# --- options under which Ansible passes over what the playbook is for, and would end green
+
+LIMITED = "--limit foo leaves out what must be looked at or prepared"
+LEFT_OUT = "nothing was done: --skip-tags or --start-at-task left it out"
+# Without an inventory there is no group "all" that a play could refuse in.
+RUNS_THAT_DO_NOTHING: dict[str, tuple[str, str, tuple[str, ...], str]] = {
+    "health": ("health", "", ("--limit", "foo"), LIMITED),
+    "health with hosts": ("health", HOSTS + "foo\n", ("--limit", "foo"), LIMITED),
+    "health without its tags": ("health", "", ("--skip-tags", "always"), LEFT_OUT),
+    "health from a task that is none": ("health", "", ("--start-at-task", "nothing"), LEFT_OUT),
+    "heal": ("heal", "", ("--limit", "foo"), LIMITED),
+    "heal with hosts": ("heal", HOSTS + "foo\n", ("--limit", "foo"), LIMITED),
+    "heal without its tags": ("heal", HOSTS, ("--skip-tags", "always"), LEFT_OUT),
+    "heal from a task that is none": ("heal", HOSTS, ("--start-at-task", "nothing"), LEFT_OUT),
+    "bootstrap": ("bootstrap", "", ("--limit", "foo"), LIMITED),
+    "bootstrap without its tags": ("bootstrap", "", ("--skip-tags", "always"), LEFT_OUT),
+    "bootstrap from a task that is none": ("bootstrap", "", ("--start-at-task", "nothing"), LEFT_OUT),
+}
+
+
+@pytest.mark.parametrize("name", RUNS_THAT_DO_NOTHING)
+def test_a_run_that_does_nothing_does_not_end_green(play: Play, name: str) -> None:
+    playbook, hosts, options, words = RUNS_THAT_DO_NOTHING[name]
+    # An empty file is no inventory: only the implicit localhost is there, which is not in "all".
+    played = play(playbook, {"selfheal_kubeconfig": "/nowhere"}, *options, inventory=hosts or "\n")
+    assert played.code == 4 and words in said(played), played.output
+    assert "Traceback" not in played.output and "TASK" not in played.output, played.output
+
+
+@pytest.mark.parametrize("playbook", ["health", "heal", "bootstrap"])
+def test_a_playbook_can_be_listed(play: Play, playbook: str) -> None:
+    for option in ("--syntax-check", "--list-tasks", "--list-hosts"):
+        played = play(playbook, {}, option)
+        assert played.code == 0, played.output
+
+
 # --- health: what it hands on, and how it ends
 
 # Which README.md promises.
@@ -454,6 +489,13 @@ def test_health_in_its_three_forms(
     # A second run writes the same file anew, and says so.
     again = play_in(tmp_path, "health", wanted | {"selfheal_fail_on": "never"}, environment=environment)
     assert again.code == 0 and "changed=1" in again.output, again.output
+    # One whose look fails leaves no verdict of an earlier one behind, except where nothing was to be done at all.
+    fails = wanted | dict.fromkeys(("selfheal_host", "selfheal_api_key", "selfheal_ca_cert"), "")
+    refused = play_in(tmp_path, "health", fails | {"selfheal_fail_on": "often"}, environment=environment)
+    checked = play_in(tmp_path, "health", fails, "--check", environment=environment)
+    assert refused.code == checked.code == 2 and file.exists(), checked.output
+    one_clear_line(play_in(tmp_path, "health", fails, environment=environment), "no kubeconfig")
+    assert not file.exists() and file.parent.is_dir()
 
 
 @pytest.mark.parametrize(
