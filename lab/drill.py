@@ -98,7 +98,12 @@ class Drill:
         """Run a playbook of the collection, or a file with a path, as a user would, and wait for its end."""
         begun = time.monotonic()
         with self.start(name, *arguments, kubeconfig=kubeconfig, inventory=inventory, **variables) as process:
-            output = process.communicate(timeout=600)[0]
+            try:
+                output = process.communicate(timeout=600)[0]
+            except BaseException:
+                # It has a process group of its own, which nobody else would end.
+                kill(process)
+                raise
         return Run(process.returncode, output, time.monotonic() - begun)
 
     def start(

@@ -112,7 +112,7 @@ def lint(lane: str) -> list[Part]:
         command("yamllint", lane, "yamllint", "--strict", "."),
         command("reuse", lane, "reuse", "lint", "--lines"),
         command("changelog", lane, "antsibull-changelog", "lint"),
-        command("performance tables", lane, sys.executable, "-m", "bench.report", "--check"),
+        command("performance tables", lane, "python", "-m", "bench.report", "--check"),
         command("mypy", lane, "mypy"),
         command("ansible-lint", lane, "ansible-lint", "--nocolor"),
         Part("package", lambda log: package(lane, log)),
@@ -226,7 +226,7 @@ def measurements(groups: Sequence[str], lanes: Sequence[str]) -> list[Part]:
     """The parts that want the machine for themselves, because they compare times."""
     if "bench" not in groups:
         return []
-    return [command("bench", lanes[-1], sys.executable, "-m", "bench.observe", "--size", "A", "--gate")]
+    return [command("bench", lanes[-1], "python", "-m", "bench.observe", "--size", "A", "--gate")]
 
 
 # --- all of them

@@ -10,12 +10,18 @@ It is kept between runs when SELFHEAL_KEEP is set, which makes work on the tests
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from lab.cluster import Cluster
 from lab.drill import Drill
+
+
+def pytest_configure() -> None:
+    """Let an end from outside go the way of Ctrl-C: a playbook left alone would look for its cluster for hours."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
