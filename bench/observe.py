@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -38,7 +38,7 @@ from lab.progress import say, step
 from lab.shell import LabError
 
 # Rounds of what is over in seconds; the slow peers have one, and those that a machine may not hold get the sample.
-ROUNDS, GATE_ROUNDS, GROWTH_ROUNDS = 5, 3, 3
+ROUNDS, GATE_ROUNDS, GROWTH_ROUNDS = 5, 5, 3
 QUICK = ("ours", "ours-stdlib", "sink", "sink-screening", "full-list")
 QUICK_ALONE = ("screening", "screening-stdlib")
 SLOW = ("exact", "official-client", "kubectl", "k8s_info-nothing", "k8s_info")
@@ -84,9 +84,13 @@ class Arena:
     def _watch(self, process: subprocess.Popen[bytes], task: Task) -> dict[str, Any]:
         if not (process.stdin and process.stdout and process.stderr):
             raise AssertionError("all three are pipes")
-        process.stdin.write(json.dumps(asdict(task)).encode() + b"\n")
-        process.stdin.flush()
-        process.stdout.readline()
+        try:
+            process.stdin.write(json.dumps(asdict(task)).encode() + b"\n")
+            process.stdin.flush()
+        except BrokenPipeError:
+            pass
+        if not process.stdout.readline():
+            return _ended(process)
         time.sleep(SETTLE_SECONDS)
         meters = self.plane.meters
         for meter in meters.values():
@@ -101,13 +105,22 @@ class Arena:
         busy = machine_busy() - busy
         uses = {program: meter.end() for program, meter in meters.items()}
         if not said:
-            trouble = process.stderr.read().decode("utf-8", "replace").strip()
-            return {"error": trouble[-1500:] or f"ended with {process.wait()}"}
+            return _ended(process)
         sample: dict[str, Any] = json.loads(said)
         for program, short in (("kube-apiserver", "api"), ("etcd", "etcd")):
             sample[f"{short}_cpu"], sample[f"{short}_growth"] = uses[program].cpu, uses[program].growth
         sample["others_cpu"] = max(0.0, busy - sample["cpu"] - sum(use.cpu for use in uses.values()))
         return sample
+
+
+def _ended(process: subprocess.Popen[bytes]) -> dict[str, Any]:
+    """The sample of a contestant that has ended too early: its last words."""
+    trouble = process.stderr.read().decode("utf-8", "replace").strip() if process.stderr else ""
+    if process.stdin:
+        # What it did not take would be an error of its own when the pipe is closed.
+        with suppress(BrokenPipeError):
+            process.stdin.close()
+    return {"error": trouble[-1500:] or f"ended with {process.wait()}"}
 
 
 @contextmanager
@@ -224,7 +237,7 @@ def _free_gb() -> float:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.observe", description=__doc__.splitlines()[0])
     parser.add_argument("--size", choices=[*SIZES, "grow"], default="small")
-    parser.add_argument("--gate", action="store_true", help="only what the ratios need, best of three, without peers")
+    parser.add_argument("--gate", action="store_true", help="only what the ratios need, best of five, without peers")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="only these contestants; judge no goal")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured, for bench.report")
     return parser
