@@ -4,15 +4,15 @@
 
 """The pages that are made from code: ``python3 -m lab.toolchain run -- python -m lab.docs`` writes them anew.
 
-docs/checks.md, docs/policy.md, and the settings in the documentation of the modules. A unit test tells when they are
-out of date.
+docs/checks.md, docs/guards.md, docs/policy.md, and the settings in the documentation of the modules. A unit test tells
+when they are out of date.
 """
 
 from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ import yaml
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.policy_source import NAME, NAMESPACE
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import CHECKS
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks._base import Check
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards import GUARDS
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import LADDERS, Rung
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.patterns import PATTERNS
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.settings import SETTINGS, Flag, Integer, Setting
@@ -57,6 +59,26 @@ A pattern is a cause that several findings have in common. Its members are not r
 holds.
 
 """
+GUARDS_INTRO = """
+# Guards and ladders
+
+A guard is a rule that can only say no. Every guard is asked about every repair, when it is planned and again right
+before it begins; each refusal is in the plan with the guard's name and the numbers that it saw, and in the node's
+incident (`refusals`), where it is written anew when a guard joins or leaves. The playbook `report` tells them.
+
+A **loud** refusal means that people must look, and the run says so and ends with 2. A **quiet** one is settled by time,
+or by the person who wanted it. The settings are those of [policy.md](policy.md), here with their defaults.
+
+"""
+LADDERS_INTRO = """
+## Ladders
+
+What is tried for a reason, the softest first; each attempt that has not helped goes one rung up, and the last one is
+repeated until `max_attempts`. A rung that is stronger than the check's remedy (see [checks.md](checks.md)) is left out,
+and a GPU node is given Reboot at most. A disruptive rung ends what runs on the node: it waits for the check's
+threshold, and asks more guards. A reason that is not here has no repair: it is told, and people are asked for.
+
+"""
 POLICY_INTRO = f"""
 # Policy: every setting
 
@@ -69,7 +91,8 @@ A setting is taken from the first of these that has it:
 
 `monitor_only: "true"` in the ConfigMap is the owner's brake: no job can lift it, and it works within one step of a
 run that is under way. What was begun is still written down to its end. `monitor_only: "false"` there only takes the
-brake off: the playbooks heal when the job says `selfheal_monitor_only=false`, and not before.
+brake off: the playbooks heal when the job says `selfheal_monitor_only=false`, and not before. `paused` in the
+ConfigMap holds against every job as well; the playbooks `pause` and `resume` write it.
 
 A mistake in a job's settings ends the job. A ConfigMap that has a mistake, an unknown setting among them, or that may
 not be read stops healing and not looking: `health` goes on with the job's settings and the defaults, its verdict is
@@ -97,6 +120,9 @@ metadata:
 data:
   monitor_only: "false"
   cooldown: "600"
+  maintenance_windows: |
+    - {{start: "22:00", end: "04:00", days: [Fri, Sat], timezone: Europe/Berlin}}
+  approval_required: "[Replace]"
   node_daemonsets: |
     - calico-node
     - kube-proxy
@@ -217,18 +243,44 @@ def default(name: str) -> Any:
     value = getattr(Policy(), name)
     if isinstance(value, tuple | frozenset):
         return sorted(value)
-    return dict(value) if not isinstance(value, bool | int) else value
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def shown(name: str) -> str:
+    """The default of a setting in a table."""
+    value = default(name)
+    if isinstance(value, list):
+        return ", ".join(f"`{one}`" for one in value) or "none"
+    return "none" if value in ({}, "") else f"`{str(value).lower()}`"
+
+
+def guards_page() -> str:
+    """docs/guards.md."""
+
+    def steered(names: Iterable[str]) -> str:
+        return ", ".join(f"`{name}` ({shown(name)})" for name in names) or "nothing"
+
+    def rung_line(number: int, rung: Rung) -> str:
+        kind = "disruptive" if rung.disruptive else "soft"
+        back = ", then the node is waited for" if rung.waits else ""
+        return f"{number}. {rung.about} (`{rung.name}`, {rung.remedy}, {kind}, at most {rung.deadline} s{back})"
+
+    guards = table(
+        ("Guard", "What it is for", "Steered by", "Refusal"),
+        [(f"`{g.name}`", g.about, steered(g.steered_by), "quiet" if g.quiet else "loud") for g in GUARDS],
+    )
+    ladders = table(
+        ("Reason", "Rungs"),
+        [
+            (f"`{reason}`", "<br>".join(rung_line(number, rung) for number, rung in enumerate(rungs, 1)))
+            for reason, rungs in LADDERS.items()
+        ],
+    )
+    return f"{HEADER}{GUARDS_INTRO}{guards}{LADDERS_INTRO}{ladders}"
 
 
 def policy_page() -> str:
     """docs/policy.md."""
-
-    def shown(name: str) -> str:
-        value = default(name)
-        if isinstance(value, list):
-            return ", ".join(f"`{one}`" for one in value) or "none"
-        return "none" if value == {} else f"`{str(value).lower()}`"
-
     settings = table(
         ("Setting", "Value", "Default", "Meaning"),
         [(f"`{name}`", expected(setting), shown(name), setting.about) for name, setting in SETTINGS.items()],
@@ -273,6 +325,7 @@ def fragment(text: str) -> str:
 
 PAGES: dict[Path, Callable[[], str]] = {
     CHECKOUT / "docs" / "checks.md": checks_page,
+    CHECKOUT / "docs" / "guards.md": guards_page,
     CHECKOUT / "docs" / "policy.md": policy_page,
     FRAGMENT: lambda: fragment(FRAGMENT.read_text(encoding="utf-8")),
 }

@@ -75,7 +75,7 @@ options:
       - A ConfigMap that cannot be read or that has a mistake in it stops every repair, but not looking.
       - C(monitor_only) (V(true) or V(false), default V(true)), whether the healer only says what it would do.
       - C(health_check_interval) (10-300 seconds, default 30), times node_failure_threshold, how long a node must be sick before a service on it is
-        restarted (or transient_tolerance, if that is longer); nothing looks by itself at this interval.
+        restarted (or transient_tolerance, if that is longer); and the time between the turns of a run that takes several, see selfheal_run_for.
       - C(node_failure_threshold) (1-10 looks, default 3), times health_check_interval, how long a node must be sick before a service on it is
         restarted (or transient_tolerance, if that is longer).
       - C(pod_restart_threshold) (1-20 restarts, default 5), a pod that was restarted more often than this is unhealthy.
@@ -83,12 +83,23 @@ options:
       - C(notification_enabled) (V(true) or V(false), default V(true)), reserved, nothing is sent yet whatever it says.
       - C(transient_tolerance) (0-86400 seconds, default 120), no repair before trouble has lasted this long, a restart of a service not before
         health_check_interval times node_failure_threshold either, and nothing disruptive before the check's threshold either; the longer time counts.
-      - C(cooldown) (0-86400 seconds, default 300), no new attempt on a node this soon after the last.
+      - C(cooldown) (0-86400 seconds, default 300), no new attempt on a node this soon after the last; twice as long after each one that has failed.
+      - C(cooldown_max) (0-86400 seconds, default 3600), the longest that cooldown grows to.
       - C(max_attempts) (1-10 attempts, default 3), attempts on a node within attempt_window, then people.
       - C(attempt_window) (60-604800 seconds, default 86400), how long an attempt counts.
+      - C(repair_deadline) (300-3600 seconds, default 600), a repair that has not proven itself this long after it began has failed.
+      - C(waiting_timeout) (60-3600 seconds, default 600), a node must be back from a reboot within this time.
+      - C(waiting_timeout_gpu) (60-7200 seconds, default 2400), the same for a node with GPUs.
+      - C(evidence_age) (30-300 seconds, default 60), no repair on what was seen longer ago than this.
       - C(mass_failure_percent) (1-100 percent, default 20), more sick nodes than this and nobody is touched (1 node always may).
+      - C(storm_cooldown) (0-86400 seconds, default 600), nobody is touched for this long after more than mass_failure_percent of the nodes were sick,
+        or the network was at fault.
+      - C(max_unavailable_percent) (1-100 percent, default 20), so much of a zone or pool may be under repair at once, cordoned nodes counted where a
+        repair is disruptive (1 node always may).
       - C(max_repairs) (1-10 repairs, default 10), repairs in one run.
       - C(lease_duration) (300-900 seconds, default 300), a healer that is silent for this long has lost the cluster's lease.
+      - C(incident_retention) (86400-31536000 seconds, default 604800), a closed incident is kept for this long, or for attempt_window if that is
+        longer.
       - C(suspects_limit) (10-5000 pods, default 200), so many suspicious pods are looked at in full; the rest is counted.
       - C(pod_oom_window) (60-86400 seconds, default 3600), a container that ran out of memory is told for this long.
       - C(cpu_percent) (1-100 percent, default 80), a node that uses more of its CPU than this is told.
@@ -110,6 +121,12 @@ options:
         without.
       - C(service_probes) (a list of probes, default none), the Services to ask for an answer, each with namespace, name and port, and optionally kind
         (http, https or tcp, default http) and path (default /).
+      - C(maintenance_windows) (a list of windows, default none), when disruptive repairs may begin, each with start and end (like 22:00), and
+        optionally days (a list out of Mon, Tue, Wed, Thu, Fri, Sat, Sun, default all) and timezone (default UTC); at any time if empty.
+      - C(approval_required) (a list out of Reboot and Replace, default none), repairs that wait until somebody has put annotation
+        selfheal.kubernetes/approved on the incident.
+      - C(paused) (one line of text, at most 200 characters, default none), why nothing in the cluster is repaired, any text; a time like
+        2026-11-22T06:00:00Z in front ends it then.
       - C(disabled_checks) (a list of names of checks, default none), checks that are left out.
       - C(thresholds) (a mapping from names of checks to seconds, default none), seconds for which trouble must last before anything disruptive is
         done about it, before people are asked for where no repair is known or allowed, and before a patient check speaks at all, where they differ

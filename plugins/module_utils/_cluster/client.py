@@ -88,7 +88,7 @@ class Raw:
 
 
 class Client:
-    """GET, POST, PUT and paged lists of plain JSON objects.
+    """GET, POST, PUT, DELETE and paged lists of plain JSON objects.
 
     Reads are repeated on 429, 5xx and broken connections until the deadline. Writes are repeated only on 429, which
     the server answers before it does anything; after any other trouble nobody knows whether the write was done, and
@@ -215,6 +215,12 @@ class Client:
     def replace(self, path: str, body: Mapping[str, Any]) -> Answer:
         """Write an object; with metadata.resourceVersion in the body only if nobody has written it since."""
         return self._write("PUT", path, body)
+
+    def delete(self, path: str, resource_version: str) -> Answer:
+        """Remove an object, only if nobody has written it since."""
+        conditions = {"resourceVersion": resource_version}
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": conditions}
+        return self._write("DELETE", path, body)
 
     def _write(self, method: str, path: str, body: Mapping[str, Any]) -> Answer:
         raw = self._request(method, path, {}, body)

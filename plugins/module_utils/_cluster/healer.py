@@ -11,8 +11,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster import baseline_store, lease, store
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Client
@@ -27,34 +27,51 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.observe import identify, observe
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.baseline import learn, metrics_of
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import Judgement, judge
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import LADDERS, Ladders
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import Event, open_incident, step
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Snapshot, Verdict
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan import OPEN, Plan, make_plan
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Phase, Snapshot, Verdict
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan import (
+    FORGET,
+    OPEN,
+    Plan,
+    expired,
+    make_plan,
+)
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.record import derive
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.storm import Storm, follow
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import format_time, seconds_between
 
 SAMPLE_SECONDS = 2.0
 GOOD_SAMPLES = 3
+# Observes the cluster: the client, the policy, the UID that the cluster must have, and the node that matters most.
+Look: TypeAlias = "Callable[..., Snapshot]"
 
 
 @dataclass(frozen=True)
 class View:
-    """A snapshot with what was made of it."""
+    """A snapshot with what was made of it; ``storm`` is the one to remember after it."""
 
     snapshot: Snapshot
     judgement: Judgement
     incidents: tuple[Incident, ...]
     plan: Plan
+    storm: Storm | None = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one step: whether to go on, why, and the incident as it is now."""
+    """What became of one step: whether to go on, why, and the incident as it is now.
+
+    ``act_within`` is how many seconds a repair may wait before it touches its host: what was seen must not be too old
+    by then, and the lease must last to the repair's end.
+    """
 
     proceed: bool
     message: str
     incident: Incident | None
     changed: bool
+    act_within: int = 0
 
 
 def assess(client: Client, policy: Policy, cluster_uid: str | None) -> tuple[Snapshot, Judgement]:
@@ -74,24 +91,39 @@ def assess(client: Client, policy: Policy, cluster_uid: str | None) -> tuple[Sna
     return snapshot, judge(snapshot, policy, incidents)
 
 
-def view(client: Client, policy: Policy, cluster_uid: str | None, only: Iterable[str] = ()) -> View:
+def view(
+    client: Client,
+    policy: Policy,
+    cluster_uid: str | None,
+    only: Iterable[str] = (),
+    look: Look = observe,
+    ladders: Ladders = LADDERS,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> View:
     """Observe, judge and plan. Reads only.
 
     A cluster without the healer's kinds has no incidents, which is enough for a run that only looks.
 
-    :raises StoreError: when the incidents cannot be read while the rest can.
+    :raises StoreError: when the incidents or the record cannot be read while the rest can.
     """
-    snapshot = observe(client, policy, cluster_uid)
+    begun = monotonic()
+    snapshot = look(client, policy, cluster_uid)
+    # A look takes its time, and what it saw first is as old as that. What was waited for before it began is in that as
+    # well and must shorten no cool-down, so the API server's own clock is better where it answers.
+    now = snapshot.observed_at + timedelta(seconds=monotonic() - begun)
     incidents: tuple[Incident, ...] = ()
+    storm = None
     if snapshot.nodes is not None:
         try:
             incidents = store.read_incidents(client)
+            record, read_at = store.read_record_at(client)
+            storm, now = store.storm_in(record), read_at or now
         except NotBootstrapped:
             if not policy.monitor_only:
                 raise
     judgement = judge(snapshot, policy, incidents)
-    plan = make_plan(snapshot, judgement, incidents, policy, snapshot.observed_at, cluster_uid, only)
-    return View(snapshot, judgement, incidents, plan)
+    plan = make_plan(snapshot, judgement, incidents, policy, now, cluster_uid, only, storm, ladders)
+    return View(snapshot, judgement, incidents, plan, follow(storm, snapshot, judgement, policy, now))
 
 
 class Healer:
@@ -106,6 +138,8 @@ class Healer:
         token: int,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
+        look: Look = observe,
+        ladders: Ladders = LADDERS,
     ) -> None:
         if policy.monitor_only:
             raise MonitorOnly(
@@ -121,26 +155,38 @@ class Healer:
         self._token = token
         self._sleep = sleep
         self._monotonic = monotonic
+        self._look = look
+        self._ladders = ladders
 
     def write_notes(self, notes: Iterable[Mapping[str, str]]) -> tuple[Incident, ...]:
         """Write down what a plan wants remembered, as far as a fresh plan still wants it."""
-        wanted = [(n["node"], n["node_uid"], n["event"]) for n in notes]
+        wanted = {(n["node"], n["node_uid"], n["event"]) for n in notes}
         self._renew()
-        now_view = view(self._client, self._policy, self._uid)
-        still = {(n.node, n.node_uid, n.event): n for n in now_view.plan.notes}
-        written: dict[tuple[str, str], Incident] = {}
-        for key in wanted:
-            note = still.get(key)
-            if note is None:
+        seen = self._view()
+        now = seen.snapshot.observed_at
+        moved: dict[tuple[str, str], Incident] = {}
+        forgotten: set[tuple[str, str]] = set()
+        # What a plan wants of one node builds on each other, so what comes after an unwanted step waits, too.
+        waits: set[tuple[str, str]] = set()
+        for note in seen.plan.notes:
+            key = (note.node, note.node_uid)
+            if (*key, note.event) not in wanted:
+                waits.add(key)
+            elif key in waits:
                 continue
-            now = now_view.snapshot.observed_at
-            if note.event == OPEN:
-                incident = self._opened(now_view, note.node, now)
+            elif note.event == FORGET:
+                forgotten.add(key)
+            elif note.event == OPEN:
+                moved[key] = self._opened(seen, note.node, now)
             else:
-                current = written.get(key[:2]) or _one_open(now_view.incidents, note.node, note.node_uid)
-                incident = step(current, Event(note.event), now, self._holder, note.message)
-            written[key[:2]] = self._write(incident)
-        return tuple(written.values())
+                current = moved.get(key) or _one_open(seen.incidents, *key)
+                moved[key] = step(current, Event(note.event), now, self._holder, note.message, refusals=note.refusals)
+        written = tuple(self._write(incident) for incident in moved.values())
+        for old in expired(seen.incidents, self._policy, now):
+            if (old.node, old.node_uid) in forgotten:
+                self._renew()
+                store.delete_incident(self._client, old)
+        return written
 
     def begin(self, node: str, node_uid: str, rung: str) -> Outcome:
         """Look again, ask every guard again, and only then say go.
@@ -148,7 +194,7 @@ class Healer:
         What a plan of some seconds ago said does not matter: a node that came back by itself is left alone.
         """
         self._renew()
-        fresh = view(self._client, self._policy, self._uid, only=[node])
+        fresh = self._view(only=[node])
         if fresh.plan.blocked:
             return Outcome(False, fresh.plan.blocked, None, False)
         action = next((a for a in fresh.plan.actions if (a.node, a.node_uid, a.rung) == (node, node_uid, rung)), None)
@@ -157,37 +203,73 @@ class Healer:
             why = "; ".join(reasons) or f"{rung} on {node} is not called for any more"
             return Outcome(False, why, None, False)
         incident = _one_open(fresh.incidents, node, node_uid)
+        now = self._renew()
+        age = seconds_between(fresh.snapshot.observed_at, now)
+        if age > self._policy.evidence_age:
+            why = f"evidence_age: the cluster was looked at {age} s ago; the limit is {self._policy.evidence_age} s"
+            return Outcome(False, why, None, False)
+        machine = fresh.snapshot.node(node)
         begun = step(
             incident,
             Event.BEGIN,
-            fresh.snapshot.observed_at,
+            now,
             self._holder,
             f"attempt {incident.attempts + 1}: {rung}",
             rung=rung,
+            seconds=self._policy.repair_deadline,
+            boot_id=machine.boot_id if machine is not None else "",
         )
-        return Outcome(True, action.message, self._write(begun), True)
+        within = min(self._policy.evidence_age - age, self._policy.lease_duration - action.deadline)
+        return Outcome(True, action.message, store.write_incident(self._client, begun), True, within)
 
     def acted(self, node: str, node_uid: str, message: str) -> Outcome:
-        """The rung's role has ended well; what it is worth is for ``verify`` to say."""
-        return self._move(node, node_uid, Event.ACTED, message)
+        """The rung's role has ended well; what it is worth is for ``verify`` to say.
+
+        After one that ends before its node is back, the node is waited for. A role that took longer than the repair
+        may take has failed, whatever it says.
+        """
+        now = self._renew()
+        incident = self._current(node, node_uid)
+        if _left(incident, now) <= 0:
+            return self._settle(incident, Event.FAIL, now, f"{incident.rung} took longer than the repair may take")
+        if incident.rung in {rung.name for ladder in self._ladders.values() for rung in ladder if rung.waits}:
+            seconds = self._policy.waiting_timeout
+            machine = self._look(self._client, self._policy, self._uid, node).node(node)
+            if machine is None or machine.has_gpu:
+                seconds = self._policy.waiting_timeout_gpu
+            moved = step(incident, Event.WAIT, now, self._holder, message, seconds=seconds)
+        else:
+            moved = step(incident, Event.ACTED, now, self._holder, message)
+        return Outcome(True, message, self._write(moved), True)
 
     def fail(self, node: str, node_uid: str, message: str) -> Outcome:
         """The rung's role has failed."""
-        return self._move(node, node_uid, Event.FAIL, message)
+        now = self._renew()
+        moved = step(self._current(node, node_uid), Event.FAIL, now, self._holder, message)
+        return Outcome(True, message, self._write(moved), True)
 
     def verify(self, node: str, node_uid: str, timeout: float) -> Outcome:
         """Wait until fresh observations prove the node healthy, or the time is over.
 
-        Proof is: no finding about the node in several looks in a row, a Lease that is in date, and that Lease seen
-        to move since the wait began, because a stopped controller-manager leaves the conditions of a dead node as
-        they were.
+        A node that restarts is waited for first, until it is back with another boot ID: one that is merely Ready may
+        not have gone down yet. Proof is: no finding about the node in several looks in a row, a Lease that is in date,
+        and that Lease seen to move since the wait began, because a stopped controller-manager leaves the conditions of
+        a dead node as they were.
         """
+        now = self._renew()
+        incident = self._current(node, node_uid)
+        if incident.phase is Phase.WAITING:
+            back = self._wait(incident, now)
+            if not back.proceed:
+                return back
+            now = self._renew()
+        timeout = min(timeout, _left(self._current(node, node_uid), now))
         end = self._monotonic() + timeout
         good, renewals, last = 0, set[datetime | None](), "not observed yet"
         while True:
             try:
-                self._renew()
-                snapshot = observe(self._client, self._policy, self._uid, node)
+                now = self._renew()
+                snapshot = self._look(self._client, self._policy, self._uid, node)
                 incident = self._current(node, node_uid)
                 trouble = _trouble(snapshot, judge(snapshot, self._policy), node, incident.node_uid)
             except Unreachable as exc:
@@ -200,22 +282,42 @@ class Healer:
                 renewals.add((snapshot.heartbeats or {})[node].renewed)
                 last = f"{good} good observations, its Lease seen to move {len(renewals) - 1} times"
                 if good >= GOOD_SAMPLES and len(renewals) > 1:
-                    return self._settle(incident, Event.RECOVER, snapshot.observed_at, f"proven healthy: {last}")
+                    return self._settle(incident, Event.RECOVER, now, f"proven healthy: {last}")
             else:
                 good, renewals, last = 0, set(), trouble
             if self._monotonic() + SAMPLE_SECONDS >= end:
                 message = f"not healthy {timeout:.0f} s after {incident.rung}: {last}"
-                return self._settle(incident, Event.FAIL, snapshot.observed_at, message)
+                return self._settle(incident, Event.FAIL, now, message)
+            self._sleep(SAMPLE_SECONDS)
+
+    def _wait(self, incident: Incident, now: datetime) -> Outcome:
+        """Wait until the node is back from its reboot, or its time for that is over."""
+        until = incident.wait_until or now
+        end = self._monotonic() + (until - now).total_seconds()
+        while True:
+            try:
+                now = self._renew()
+                machine = self._look(self._client, self._policy, self._uid, incident.node).node(incident.node)
+                back = machine is not None and machine.uid == incident.node_uid and machine.is_ready
+                if machine is not None and back and machine.boot_id not in ("", incident.boot_id):
+                    moved = step(incident, Event.ACTED, now, self._holder, "back with another boot ID")
+                    return Outcome(True, "back with another boot ID", self._write(moved), True)
+            except Unreachable:
+                # An API server that is away for a moment says nothing about the node; for longer, the lease is gone.
+                if self._monotonic() >= end:
+                    raise
+            if self._monotonic() >= end:
+                message = f"not back with another boot ID by {format_time(until)}"
+                return self._settle(incident, Event.FAIL, now, message)
             self._sleep(SAMPLE_SECONDS)
 
     def write_record(self) -> tuple[bool, Verdict, dict[str, Any]]:
         """Bring the ClusterRecord up to date; whether that took a write, the verdict, and what it says."""
         self._renew()
-        incidents = store.read_incidents(self._client)
-        snapshot = observe(self._client, self._policy, self._uid)
-        judgement = judge(snapshot, self._policy, incidents)
-        status = derive(judgement, incidents)
-        written = store.write_record(self._client, status)
+        seen = self._view()
+        snapshot, judgement = seen.snapshot, seen.judgement
+        status = derive(judgement, seen.incidents, seen.storm)
+        written = store.write_record(self._client, status, self._renew)
         self._learn(snapshot)
         return written, judgement.verdict, status
 
@@ -228,6 +330,9 @@ class Healer:
         except ClusterError:
             pass
 
+    def _view(self, only: Iterable[str] = ()) -> View:
+        return view(self._client, self._policy, self._uid, only, self._look, self._ladders, self._monotonic)
+
     def _renew(self) -> datetime:
         """Prove that this is the cluster and that its lease is ours; the API server's clock."""
         now = identify(self._client, self._uid).date
@@ -237,11 +342,6 @@ class Healer:
     def _write(self, incident: Incident) -> Incident:
         self._renew()
         return store.write_incident(self._client, incident)
-
-    def _move(self, node: str, node_uid: str, event: Event, message: str) -> Outcome:
-        now = self._renew()
-        moved = step(self._current(node, node_uid), event, now, self._holder, message)
-        return Outcome(True, message, self._write(moved), True)
 
     def _settle(self, incident: Incident, event: Event, now: datetime, message: str) -> Outcome:
         settled = self._write(step(incident, event, now, self._holder, message))
@@ -255,6 +355,11 @@ class Healer:
 
     def _current(self, node: str, node_uid: str) -> Incident:
         return _one_open(store.read_incidents(self._client), node, node_uid)
+
+
+def _left(incident: Incident, now: datetime) -> float:
+    """Seconds that a repair has left to prove itself."""
+    return 0.0 if incident.deadline is None else (incident.deadline - now).total_seconds()
 
 
 def _one_open(incidents: Iterable[Incident], node: str, node_uid: str) -> Incident:
@@ -292,4 +397,4 @@ def learning_due(snapshot: Snapshot) -> bool:
 def stale_record(client: Client, seen: View) -> bool:
     """Whether the stored ClusterRecord says something else than what was just seen."""
     stored = store.read_record(client)
-    return stored is None or stored.get("status") != derive(seen.judgement, seen.incidents)
+    return stored is None or stored.get("status") != derive(seen.judgement, seen.incidents, seen.storm)

@@ -37,7 +37,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.settings
 
 NAMESPACE, NAME = names.NAMESPACE, names.CONFIG_MAP
 PATH = f"/api/v1/namespaces/{NAMESPACE}/configmaps/{NAME}"
-BRAKE = "monitor_only"
+BRAKE, PAUSE = "monitor_only", "paused"
 # A ConfigMap may hold a megabyte of nonsense, and what is said about it goes into the result of a job.
 MISTAKES_LIMIT = 40
 MISTAKE_LENGTH = 600
@@ -76,7 +76,9 @@ def policy_of(
         # Who may not read the namespace may still look; a repair is refused for it elsewhere.
         pass
     config = read_config(client)
-    policy = Policy(**{**config.values, **own})
+    # What the cluster's owner has paused no job can resume.
+    pause = {PAUSE: config.values[PAUSE]} if config.values.get(PAUSE) else {}
+    policy = Policy(**{**config.values, **own, **pause})
     if finishing:
         return policy
     return replace(

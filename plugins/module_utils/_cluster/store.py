@@ -12,7 +12,9 @@ subresource, so that no moment exists at which an incident is there without its 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Client
@@ -23,8 +25,9 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
     StoreError,
     Unreachable,
 )
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Moment, Phase
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Moment, Phase, Refusal
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import check_node_name
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.storm import Storm
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import format_time, parse_time
 
 GROUP = "selfheal.kubernetes"
@@ -32,6 +35,7 @@ VERSION = "v1alpha1"
 _INCIDENTS = f"/apis/{GROUP}/{VERSION}/incidents"
 _RECORDS = f"/apis/{GROUP}/{VERSION}/clusterrecords"
 RECORD_NAME = "cluster"
+_MOMENTS = ("deadline", "waitUntil", "refusedAt", "closedAt")
 
 
 def read_incidents(client: Client) -> tuple[Incident, ...]:
@@ -74,19 +78,62 @@ def write_incident(client: Client, incident: Incident) -> Incident:
     return replace(incident, resource_version=_resource_version(answer.body))
 
 
+def delete_incident(client: Client, incident: Incident) -> bool:
+    """Remove the version of the incident that was read; whether it was there.
+
+    :raises Conflict: when somebody has written it since.
+    """
+    path = f"{_INCIDENTS}/{incident.name}"
+    try:
+        client.delete(path, incident.resource_version)
+    except NotFound:
+        return False
+    except Unreachable:
+        # The reply may have been lost after it was done.
+        try:
+            client.get(path)
+        except NotFound:
+            return True
+        raise
+    return True
+
+
+def storm_in(record: dict[str, Any] | None) -> Storm | None:
+    """The storm that the ClusterRecord remembers.
+
+    :raises StoreError: when it cannot be read: nobody is touched on a guess.
+    """
+    try:
+        told = ((record or {}).get("status") or {}).get("storm")
+        return None if told is None else Storm.from_dict(told)
+    except (AttributeError, TypeError, ValueError) as exc:
+        raise StoreError(f"the ClusterRecord cannot be read ({exc}): mend or delete it") from None
+
+
 def read_record(client: Client) -> dict[str, Any] | None:
     """The ClusterRecord as it is stored, or None."""
+    return read_record_at(client)[0]
+
+
+def read_record_at(client: Client) -> tuple[dict[str, Any] | None, datetime | None]:
+    """The ClusterRecord as it is stored, and the API server's clock when it was read; None for what is not there."""
     try:
-        return client.get(f"{_RECORDS}/{RECORD_NAME}").body
+        answer = client.get(f"{_RECORDS}/{RECORD_NAME}")
     except NotFound:
-        return None
+        return None, None
+    return answer.body, answer.date
 
 
-def write_record(client: Client, status: dict[str, Any]) -> bool:
-    """Bring the ClusterRecord up to date; whether anything had to be written."""
+def write_record(client: Client, status: dict[str, Any], prove: Callable[[], object]) -> bool:
+    """Bring the ClusterRecord up to date; whether anything had to be written.
+
+    :param prove: raises unless the lease is still ours. It is called between the read and the write: who has written
+        before has taken the lease from us, and who writes after it makes the version that we have read an old one.
+    """
     stored = read_record(client)
     if stored is not None and stored.get("status") == status:
         return False
+    prove()
     body: dict[str, Any] = {"apiVersion": f"{GROUP}/{VERSION}", "kind": "ClusterRecord", "status": status}
     try:
         if stored is None:
@@ -106,6 +153,8 @@ def write_record(client: Client, status: dict[str, Any]) -> bool:
 def incident_to_api(incident: Incident) -> dict[str, Any]:
     """The incident as a custom resource."""
     metadata: dict[str, Any] = {"name": incident.name}
+    others = {"annotations": incident.annotations, "labels": incident.labels}
+    metadata.update({name: dict(values) for name, values in others.items() if values})
     if incident.resource_version:
         metadata["resourceVersion"] = incident.resource_version
     status: dict[str, Any] = {
@@ -122,8 +171,12 @@ def incident_to_api(incident: Incident) -> dict[str, Any]:
             for m in incident.history
         ],
     }
-    if incident.closed_at is not None:
-        status["closedAt"] = format_time(incident.closed_at)
+    if incident.boot_id:
+        status["bootID"] = incident.boot_id
+    if incident.refusals:
+        status["refusals"] = [{"rung": r.rung, "guard": r.guard, "message": r.message} for r in incident.refusals]
+    moments = (incident.deadline, incident.wait_until, incident.refused_at, incident.closed_at)
+    status.update({name: format_time(at) for name, at in zip(_MOMENTS, moments, strict=True) if at is not None})
     return {
         "apiVersion": f"{GROUP}/{VERSION}",
         "kind": "Incident",
@@ -147,13 +200,16 @@ def incident_from_api(item: dict[str, Any]) -> Incident:
         name = item["metadata"]["name"]
         spec, status = item["spec"], item["status"]
         since = parse_time(status["since"])
+        node = check_node_name(spec["target"]["name"])
+        others = {name: parse_time(status.get(name)) for name in _MOMENTS}
         attempted = [parse_time(at) for at in status.get("attemptedAt") or ()]
         moments = [(parse_time(m["at"]), m) for m in status.get("history") or ()]
-        if since is None or None in attempted or None in [at for at, _moment in moments]:
+        unread = [name for name, at in others.items() if at is None and status.get(name) is not None]
+        if since is None or unread or None in attempted or None in [at for at, _moment in moments]:
             raise ValueError("a timestamp cannot be read")
         return Incident(
             name=str(name),
-            node=check_node_name(spec["target"]["name"]),
+            node=node,
             node_uid=str(spec["target"]["uid"]),
             check=str(spec["check"]),
             reason=str(spec["reason"]),
@@ -164,7 +220,16 @@ def incident_from_api(item: dict[str, Any]) -> Incident:
             attempts=int(status.get("attempts") or 0),
             attempted_at=tuple(at for at in attempted if at is not None),
             outcome=str(status.get("outcome") or ""),
-            closed_at=parse_time(status.get("closedAt")),
+            closed_at=others["closedAt"],
+            deadline=others["deadline"],
+            wait_until=others["waitUntil"],
+            boot_id=str(status.get("bootID") or ""),
+            refusals=tuple(
+                Refusal(node, str(r["rung"]), str(r["guard"]), str(r["message"])) for r in status.get("refusals") or ()
+            ),
+            refused_at=others["refusedAt"],
+            annotations={str(k): str(v) for k, v in (item["metadata"].get("annotations") or {}).items()},
+            labels={str(k): str(v) for k, v in (item["metadata"].get("labels") or {}).items()},
             history=tuple(
                 Moment(at=at, phase=Phase(m["phase"]), by=str(m["by"]), message=str(m["message"]))
                 for at, m in moments

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import node_heartbeat, node_ready
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Remedy
@@ -19,13 +20,16 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model im
 class Rung:
     """One repair: the role that does it, and within how many seconds the role ends, its connection time-outs included.
 
-    The deadline must be shorter than the shortest lease, which nobody renews while a role is at work."""
+    The deadline must be shorter than the shortest lease, which nobody renews while a role is at work. ``waits`` is for
+    a role that ends before its node is back, as a reboot does.
+    """
 
     name: str
     role: str
     about: str
     remedy: Remedy
     deadline: int
+    waits: bool = False
 
     @property
     def disruptive(self) -> bool:
@@ -41,17 +45,19 @@ KUBELET_RESTART = Rung(
     deadline=240,
 )
 
-LADDERS: Mapping[str, tuple[Rung, ...]] = {
+Ladders: TypeAlias = "Mapping[str, tuple[Rung, ...]]"
+LADDERS: Ladders = {
     node_ready.NOT_READY: (KUBELET_RESTART,),
     node_ready.STATUS_UNKNOWN: (KUBELET_RESTART,),
     node_heartbeat.STOPPED: (KUBELET_RESTART,),
 }
 
 
-def rung_for(reason: str, most: Remedy, attempts: int) -> Rung | None:
+def rung_for(reason: str, most: Remedy, attempts: int, ladders: Ladders = LADDERS) -> Rung | None:
     """The rung to try after so many attempts: one step up for each, the last one repeated; None without a ladder.
 
     :param most: the strongest thing that may be done; what is beyond it is no part of the ladder.
+    :param ladders: reason to its rungs, the softest first.
     """
-    ladder = [rung for rung in LADDERS.get(reason, ()) if most.includes(rung.remedy)]
+    ladder = [rung for rung in ladders.get(reason, ()) if most.includes(rung.remedy)]
     return ladder[min(attempts, len(ladder) - 1)] if ladder else None

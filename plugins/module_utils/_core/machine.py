@@ -6,20 +6,30 @@
 
 """The life of an incident, as a pure state machine.
 
-An attempt counts from the moment it begins, so that a run that was killed half-way has used it up.
+An attempt counts from the moment it begins, so that a run that was killed half-way has used it up. A phase or an event
+that the table does not know is an error, and never a default.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Finding, Incident, Moment, Phase
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import incident_name
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
+    Finding,
+    Incident,
+    Moment,
+    Phase,
+    Refusal,
+)
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import APPROVED, incident_name
 
 HISTORY_LIMIT = 50
+ATTEMPTS_KEPT = 10
+REPAIRED = "Repaired"
+REFUSALS_KEPT = 20
 
 
 class MachineError(ValueError):
@@ -30,7 +40,9 @@ class Event(StrEnum):
     """What can happen to an open incident."""
 
     CONFIRM = "confirm"
+    HOLD = "hold"
     BEGIN = "begin"
+    WAIT = "wait"
     ACTED = "acted"
     FAIL = "fail"
     RECOVER = "recover"
@@ -44,12 +56,18 @@ _NEXT: Mapping[tuple[Phase, Event], Phase] = {
     (Phase.UNHEALTHY, Event.BEGIN): Phase.REPAIRING,
     (Phase.UNHEALTHY, Event.RECOVER): Phase.RECOVERED,
     (Phase.UNHEALTHY, Event.EXHAUST): Phase.ESCALATED,
+    (Phase.REPAIRING, Event.WAIT): Phase.WAITING,
     (Phase.REPAIRING, Event.ACTED): Phase.VERIFYING,
     (Phase.REPAIRING, Event.FAIL): Phase.UNHEALTHY,
     (Phase.REPAIRING, Event.RECOVER): Phase.RECOVERED,
+    (Phase.WAITING, Event.ACTED): Phase.VERIFYING,
+    (Phase.WAITING, Event.FAIL): Phase.UNHEALTHY,
+    (Phase.WAITING, Event.RECOVER): Phase.RECOVERED,
     (Phase.VERIFYING, Event.FAIL): Phase.UNHEALTHY,
     (Phase.VERIFYING, Event.RECOVER): Phase.RECOVERED,
     (Phase.ESCALATED, Event.RECOVER): Phase.RECOVERED,
+    # Why nothing is done is remembered where nothing is being done.
+    **{(phase, Event.HOLD): phase for phase in (Phase.SUSPECTED, Phase.UNHEALTHY, Phase.ESCALATED)},
     **{(phase, Event.LEAVE): Phase.GONE for phase in Phase if phase.is_open},
 }
 
@@ -70,20 +88,54 @@ def open_incident(finding: Finding, ordinal: int, now: datetime, by: str) -> Inc
     )
 
 
-def step(incident: Incident, event: Event, now: datetime, by: str, message: str, rung: str = "") -> Incident:
+def step(
+    incident: Incident,
+    event: Event,
+    now: datetime,
+    by: str,
+    message: str,
+    rung: str = "",
+    seconds: int = 0,
+    boot_id: str = "",
+    refusals: Iterable[Refusal] = (),
+) -> Incident:
     """The incident after the event.
 
     :param rung: the rung that begins; needed by BEGIN only.
+    :param seconds: within how many seconds it must have proven itself (BEGIN), or its node must be back (WAIT).
+    :param boot_id: the node's before a repair; for BEGIN.
+    :param refusals: the guards that say no; for HOLD, which is no moment of the story.
     :raises MachineError: when the phase does not know the event.
     """
     phase = _NEXT.get((incident.phase, event))
     if phase is None:
         raise MachineError(f"incident {incident.name} is {incident.phase.value}: '{event.value}' has no meaning there")
+    if event is Event.HOLD:
+        return replace(incident, refusals=tuple(refusals)[:REFUSALS_KEPT], refused_at=now)
     changes: dict[str, object] = {"phase": phase}
     if event is Event.BEGIN:
-        if not rung:
-            raise MachineError(f"incident {incident.name}: 'begin' needs a rung")
-        changes.update(rung=rung, attempts=incident.attempts + 1, attempted_at=(*incident.attempted_at, now)[-10:])
+        if not rung or seconds <= 0:
+            raise MachineError(f"incident {incident.name}: 'begin' needs a rung and its seconds")
+        changes.update(
+            rung=rung,
+            attempts=incident.attempts + 1,
+            attempted_at=(*incident.attempted_at, now)[-ATTEMPTS_KEPT:],
+            deadline=now + timedelta(seconds=seconds),
+            wait_until=None,
+            boot_id=boot_id,
+            refusals=(),
+            refused_at=None,
+            # What a person has approved is one repair, and not the next one as well.
+            annotations={name: value for name, value in incident.annotations.items() if name != APPROVED},
+            outcome="",
+        )
+    if event is Event.WAIT:
+        if seconds <= 0:
+            raise MachineError(f"incident {incident.name}: 'wait' needs its seconds")
+        until = now + timedelta(seconds=seconds)
+        # What is left of the repair's time is for the proof, and begins when the node is back.
+        left = timedelta(0) if incident.deadline is None else max(timedelta(0), incident.deadline - now)
+        changes.update(wait_until=until, deadline=until + left)
     if event is Event.FAIL:
         changes["outcome"] = "RepairFailed"
     if event is Event.EXHAUST:
@@ -92,7 +144,9 @@ def step(incident: Incident, event: Event, now: datetime, by: str, message: str,
         changes.update(outcome="NodeLeft", closed_at=now)
     if event is Event.RECOVER:
         repaired = incident.phase is Phase.VERIFYING
-        changes.update(outcome="Repaired" if repaired else "RecoveredByItself", closed_at=now)
+        changes.update(outcome=REPAIRED if repaired else "RecoveredByItself", closed_at=now)
+    if not phase.under_repair:
+        changes.update(deadline=None, wait_until=None)
     history = (*incident.history, Moment(at=now, phase=phase, by=by, message=message))
     # The beginning of the story is kept, its middle may go.
     if len(history) > HISTORY_LIMIT:

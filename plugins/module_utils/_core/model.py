@@ -67,6 +67,10 @@ class Remedy(StrEnum):
         order = list(Remedy)
         return order.index(other) <= order.index(self)
 
+    def at_most(self, other: Remedy) -> Remedy:
+        """The weaker of the two."""
+        return other if self.includes(other) else self
+
 
 class Phase(StrEnum):
     """Where an incident stands."""
@@ -74,6 +78,7 @@ class Phase(StrEnum):
     SUSPECTED = "Suspected"
     UNHEALTHY = "Unhealthy"
     REPAIRING = "Repairing"
+    WAITING = "Waiting"
     VERIFYING = "Verifying"
     RECOVERED = "Recovered"
     ESCALATED = "Escalated"
@@ -83,6 +88,11 @@ class Phase(StrEnum):
     def is_open(self) -> bool:
         """Whether the incident still asks for attention."""
         return self not in (Phase.RECOVERED, Phase.GONE)
+
+    @property
+    def under_repair(self) -> bool:
+        """Whether a repair of the node has begun and its end has not been seen."""
+        return self in (Phase.REPAIRING, Phase.WAITING, Phase.VERIFYING)
 
 
 @dataclass(frozen=True)
@@ -119,6 +129,18 @@ class Snapshot:
     def marked(self, mark: str) -> tuple[str, ...]:
         """The names of the nodes that have this one of ``Node.marks``."""
         return tuple(self._by_mark.get(mark, ()))
+
+    def domain(self, kind: str, name: str) -> frozenset[str]:
+        """The names of the nodes in one of ``Node.domains``."""
+        return frozenset(self._by_domain.get((kind, name), ()))
+
+    @cached_property
+    def _by_domain(self) -> Mapping[tuple[str, str], list[str]]:
+        names: dict[tuple[str, str], list[str]] = {}
+        for node in self.nodes or ():
+            for domain in node.domains:
+                names.setdefault(domain, []).append(node.name)
+        return names
 
     @cached_property
     def _by_mark(self) -> Mapping[str, list[str]]:
@@ -240,8 +262,28 @@ class Moment:
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """A repair that a guard forbids, and the numbers it saw."""
+
+    node: str
+    rung: str
+    guard: str
+    message: str
+
+    def to_dict(self) -> dict[str, str]:
+        """The refusal as modules return it."""
+        return {"node": self.node, "rung": self.rung, "guard": self.guard, "message": self.message}
+
+
+@dataclass(frozen=True)
 class Incident:
-    """One sick node, from first suspicion to its end."""
+    """One sick node, from first suspicion to its end.
+
+    ``attempts`` counts the repairs that were begun, ``deadline`` is when the one that is under way must have proven
+    itself, ``wait_until`` when its node must be back from a reboot, and ``boot_id`` what the node's was before.
+    ``refusals`` are the guards that keep the node from its next repair, as they were when one of them joined or left,
+    at ``refused_at``. ``annotations`` and ``labels`` are other people's, and kept as they are.
+    """
 
     name: str
     node: str
@@ -254,9 +296,16 @@ class Incident:
     rung: str = ""
     attempts: int = 0
     attempted_at: tuple[datetime, ...] = ()
+    deadline: datetime | None = None
+    wait_until: datetime | None = None
+    boot_id: str = ""
+    refusals: tuple[Refusal, ...] = ()
+    refused_at: datetime | None = None
     outcome: str = ""
     closed_at: datetime | None = None
     history: tuple[Moment, ...] = ()
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
     resource_version: str = ""
 
     @property
@@ -303,17 +352,3 @@ class Action:
             "deadline_seconds": self.deadline,
             "machine_id": self.machine_id,
         }
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """A repair that a guard forbids, and the numbers it saw."""
-
-    node: str
-    rung: str
-    guard: str
-    message: str
-
-    def to_dict(self) -> dict[str, str]:
-        """The refusal as modules return it."""
-        return {"node": self.node, "rung": self.rung, "guard": self.guard, "message": self.message}

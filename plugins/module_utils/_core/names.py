@@ -18,6 +18,8 @@ MAX_NAME = 253
 # The namespace that everything of ours is in, and the ConfigMap in it with the settings of the cluster's owner.
 NAMESPACE = "self-healing"
 CONFIG_MAP = "self-healing-config"
+# A person's word on an incident, which lets one repair begin.
+APPROVED = "selfheal.kubernetes/approved"
 
 
 class InvalidName(ValueError):

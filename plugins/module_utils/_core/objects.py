@@ -37,6 +37,18 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names im
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import parse_time, seconds_between
 
 ZONE_LABELS = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone")
+# What clouds and autoscalers call the group of like machines that a node belongs to.
+POOL_LABELS = (
+    "karpenter.sh/nodepool",
+    "cloud.google.com/gke-nodepool",
+    "eks.amazonaws.com/nodegroup",
+    "kubernetes.azure.com/agentpool",
+    "doks.digitalocean.com/node-pool",
+    "kubernetes.civo.com/civo-node-pool",
+    "cluster.x-k8s.io/deployment-name",
+)
+GPU_RESOURCES = ("nvidia.com/gpu", "nvidia.com/mig-", "amd.com/gpu", "gpu.intel.com/", "habana.ai/")
+GPU_LABELS = ("nvidia.com/gpu.present", "nvidia.com/gpu.count")
 CONTROL_PLANE_LABELS = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 
 
@@ -116,6 +128,18 @@ class Node:
     def zone(self) -> str:
         """The failure domain that the cloud or a person gave it; empty when none did."""
         return next((self.labels[label] for label in ZONE_LABELS if label in self.labels), "")
+
+    @property
+    def domains(self) -> tuple[tuple[str, str], ...]:
+        """The failure domains that it is in, each as kind and name: its zone, and its pool."""
+        pool = next((self.labels[label] for label in POOL_LABELS if label in self.labels), "")
+        return tuple((kind, name) for kind, name in (("zone", self.zone), ("pool", pool)) if name)
+
+    @property
+    def has_gpu(self) -> bool:
+        """Whether it is a GPU node, also when its GPUs are not offered at the moment."""
+        labelled = any(self.labels.get(label) not in (None, "0", "false") for label in GPU_LABELS)
+        return labelled or any(count != "0" and name.startswith(GPU_RESOURCES) for name, count in self.capacity.items())
 
     @property
     def is_control_plane(self) -> bool:

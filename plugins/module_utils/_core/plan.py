@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards import (
@@ -22,7 +22,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards i
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards._base import Candidate, Situation
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts import HostError, match_host
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import Judgement
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import rung_for
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import LADDERS, Ladders, rung_for
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import Event
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
     Action,
@@ -36,24 +36,33 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model im
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Node
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.patterns import flapping
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import count_within, seconds_between
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.storm import Storm
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import (
+    count_within,
+    format_time,
+    seconds_between,
+)
 
 
 @dataclass(frozen=True)
 class Note:
-    """One change that the memory of the healer needs before anything is done: open an incident, or move one."""
+    """One change that the memory of the healer needs before anything is done: open an incident, move or forget one.
+
+    ``refusals`` are the guards that say no, for a note that remembers them.
+    """
 
     node: str
     node_uid: str
     event: str
     message: str
+    refusals: tuple[Refusal, ...] = ()
 
     def to_dict(self) -> dict[str, str]:
         """The note as modules return it."""
         return {"node": self.node, "node_uid": self.node_uid, "event": self.event, "text": self.message}
 
 
-OPEN = "open"
+OPEN, FORGET = "open", "forget"
 # A storm must neither flood a job's log nor the API server; what is left out comes with the next run.
 LIST_LIMIT = 100
 QUIET = frozenset(guard.name for guard in GUARDS if guard.quiet)
@@ -93,15 +102,27 @@ def make_plan(
     now: datetime,
     expected_uid: str | None,
     only: Iterable[str] = (),
+    storm: Storm | None = None,
+    ladders: Ladders = LADDERS,
 ) -> Plan:
     """Decide what to do.
 
     :param incidents: the incidents that are kept; closed ones say nothing here.
     :param expected_uid: the kube-system UID of the cluster that may be repaired.
     :param only: look at these nodes only; all when empty.
+    :param storm: the last one that is remembered.
+    :param ladders: reason to its rungs.
     """
     wanted, incidents = set(only), tuple(incidents)
-    situation = Situation(snapshot=snapshot, judgement=judgement, policy=policy, now=now, expected_uid=expected_uid)
+    situation = Situation(
+        snapshot=snapshot,
+        judgement=judgement,
+        policy=policy,
+        now=now,
+        expected_uid=expected_uid,
+        under_repair=frozenset(i.node for i in incidents if i.phase.under_repair),
+        storm=storm,
+    )
     # Back under the same name is another machine: what was tried on the old one says nothing about it.
     open_ones = {(i.node, i.node_uid): i for i in incidents if i.phase.is_open}
     tried: dict[tuple[str, str], list[datetime]] = {}
@@ -112,6 +133,8 @@ def make_plan(
     people: list[str] = []
     urgent: list[Note] = []
     notes: list[Note] = list(_departures(snapshot, open_ones.values(), wanted))
+    if not wanted:
+        notes += _forgotten(incidents, policy, now)
     for node in sorted(snapshot.nodes or (), key=lambda n: (n.is_control_plane, n.name)):
         if wanted and node.name not in wanted:
             continue
@@ -120,7 +143,15 @@ def make_plan(
         if finding is None:
             unknown = judgement.of_node(node.name)
             # A node that is still joining has no finding yet, and is not healthy either.
-            if incident is not None and node.is_ready and not (unknown or judgement.blind):
+            well = node.is_ready and not (unknown or judgement.blind)
+            if incident is not None and well and not _awaited(incident, node, now):
+                if incident.phase is Phase.WAITING:
+                    # Whether it is the reboot that has mended it is to be told.
+                    back = node.boot_id not in ("", incident.boot_id)
+                    event, told = (
+                        (Event.ACTED, "is back with another boot ID") if back else (Event.FAIL, "never went down")
+                    )
+                    notes.append(Note(node.name, node.uid, event.value, f"the node {told}"))
                 notes.append(Note(node.name, node.uid, Event.RECOVER.value, "seen healthy"))
             if not policy.monitor_only:
                 people += [
@@ -135,20 +166,26 @@ def make_plan(
         since = finding.since or remembered
         attempted_at = tuple(sorted(tried.get((node.name, node.uid), ())))
         wishes = list(_notes(finding, incident, policy, now, since, attempted_at))
-        rung = rung_for(finding.reason, finding.remedy, incident.attempts if incident else 0)
+        most = finding.remedy.at_most(Remedy.REBOOT) if node.has_gpu else finding.remedy
+        rung = rung_for(finding.reason, most, incident.attempts if incident else 0, ladders)
         if rung is None:
-            notes.extend(wishes)
+            known = rung_for(finding.reason, Remedy.REPLACE, 0, ladders) is not None
+            allowed = "policy.remedies allows" if most is finding.remedy else "it is a GPU node, which is given"
+            why = f"and {allowed} {most} at most" if known else "and no repair is known for it"
+            notes.extend(
+                _held(wishes, finding, incident, [Refusal(node.name, "none", "ladder", f"{finding.reason}, {why}")])
+            )
             if seconds_between(since, now) >= finding.threshold:
-                known = rung_for(finding.reason, Remedy.REPLACE, 0) is not None
-                why = (
-                    f"and policy.remedies allows {finding.remedy} at most" if known else "and no repair is known for it"
-                )
                 people.append(f"{node.name}: {finding.reason}, {why}")
             continue
         candidate = Candidate(
             node=node, finding=finding, incident=incident, rung=rung, since=since, attempted_at=attempted_at
         )
-        now_situation = replace(situation, planned=len(actions))
+        now_situation = replace(
+            situation,
+            planned=frozenset(a.node for a in actions),
+            planned_disruptive=frozenset(a.node for a in actions if a.disruptive),
+        )
         objections = {guard.name: guard.objection(candidate, now_situation) for guard in GUARDS}
         refused = [Refusal(node.name, rung.name, name, text) for name, text in objections.items() if text]
         if [r.guard for r in refused] == [monitor_only.GUARD.name]:
@@ -162,7 +199,7 @@ def make_plan(
             # The trouble is not in the nodes, so it gets no story of each of them.
             continue
         if refused:
-            notes.extend(wishes)
+            notes.extend(_held(wishes, finding, incident, refused))
             continue
         urgent.extend(wishes)
         actions.append(
@@ -174,7 +211,7 @@ def make_plan(
                 reason=finding.reason,
                 message=finding.message,
                 disruptive=rung.disruptive,
-                deadline=rung.deadline,
+                deadline=min(rung.deadline, policy.repair_deadline),
                 machine_id=node.machine_id,
             )
         )
@@ -252,6 +289,44 @@ def _departures(snapshot: Snapshot, open_ones: Iterable[Incident], wanted: set[s
             yield Note(incident.node, incident.node_uid, Event.LEAVE.value, message)
 
 
+def expired(incidents: Iterable[Incident], policy: Policy, now: datetime) -> tuple[Incident, ...]:
+    """The closed incidents that need not be remembered any more."""
+    kept = timedelta(seconds=max(policy.incident_retention, policy.attempt_window))
+    return tuple(i for i in incidents if not i.phase.is_open and i.closed_at is not None and now - i.closed_at > kept)
+
+
+def _forgotten(incidents: Iterable[Incident], policy: Policy, now: datetime) -> Iterable[Note]:
+    old: dict[tuple[str, str], list[str]] = {}
+    for incident in expired(incidents, policy, now):
+        old.setdefault((incident.node, incident.node_uid), []).append(incident.name)
+    for (node, uid), names in sorted(old.items()):
+        yield Note(node, uid, FORGET, f"closed long ago: {', '.join(names)}")
+
+
+def _late(incident: Incident, now: datetime) -> bool:
+    return incident.wait_until is None or now >= incident.wait_until
+
+
+def _awaited(incident: Incident, node: Node, now: datetime) -> bool:
+    """Whether a node that looks well is one that has still to go down for its reboot."""
+    same = node.boot_id == incident.boot_id
+    return incident.phase is Phase.WAITING and same and not _late(incident, now)
+
+
+def _held(
+    wishes: Iterable[Note], finding: Finding, incident: Incident | None, refusals: Iterable[Refusal]
+) -> Iterable[Note]:
+    """The wishes, and the guards that say no where they are not the ones that are remembered."""
+    wishes, refusals = list(wishes), tuple(refusals)
+    yield from wishes
+    if incident is not None and incident.phase.under_repair and not wishes:
+        return
+    known = {(r.rung, r.guard) for r in incident.refusals} if incident is not None else set()
+    if {(r.rung, r.guard) for r in refusals} != known:
+        message = ", ".join(r.guard for r in refusals)
+        yield Note(finding.node, finding.node_uid, Event.HOLD.value, message, refusals)
+
+
 def _notes(
     finding: Finding,
     incident: Incident | None,
@@ -268,12 +343,16 @@ def _notes(
     elif incident.phase in (Phase.REPAIRING, Phase.VERIFYING):
         # Written down only by a run that holds the lease, and then nobody else is at work on it any more.
         yield note(Event.FAIL, f"a run is in the middle of {incident.rung}, or ended there")
+    elif incident.phase is Phase.WAITING:
+        if not _late(incident, now):
+            return
+        yield note(Event.FAIL, f"the node is not back by {format_time(incident.wait_until)}")
     lasted = seconds_between(since, now)
     phase = Phase.SUSPECTED if incident is None else incident.phase
     if phase is Phase.SUSPECTED and lasted >= policy.transient_tolerance:
         yield note(Event.CONFIRM, f"sick for {lasted} s, tolerance {policy.transient_tolerance} s")
         phase = Phase.UNHEALTHY
-    if phase in (Phase.UNHEALTHY, Phase.REPAIRING, Phase.VERIFYING):
+    if phase is Phase.UNHEALTHY or phase.under_repair:
         made = count_within(attempted_at, policy.attempt_window, now)
         if made >= policy.max_attempts:
             yield note(Event.EXHAUST, f"{made} attempts, the limit is {policy.max_attempts}")

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Remedy
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.windows import Window
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,19 @@ class Policy:
     notification_enabled: bool = True
     transient_tolerance: int = 120
     cooldown: int = 300
+    cooldown_max: int = 3600
     max_attempts: int = 3
     attempt_window: int = 86400
+    repair_deadline: int = 600
+    waiting_timeout: int = 600
+    waiting_timeout_gpu: int = 2400
+    evidence_age: int = 60
     mass_failure_percent: int = 20
+    storm_cooldown: int = 600
+    max_unavailable_percent: int = 20
     max_repairs: int = 10
     lease_duration: int = 300
+    incident_retention: int = 604800
     suspects_limit: int = 200
     pod_oom_window: int = 3600
     cpu_percent: int = 80
@@ -65,6 +74,9 @@ class Policy:
         "kube-proxy",
     )
     service_probes: tuple[ServiceProbe, ...] = ()
+    maintenance_windows: tuple[Window, ...] = ()
+    approval_required: tuple[Remedy, ...] = ()
+    paused: str = ""
     disabled_checks: frozenset[str] = frozenset()
     thresholds: Mapping[str, int] = field(default_factory=dict)
     remedies: Mapping[str, Remedy] = field(default_factory=dict)

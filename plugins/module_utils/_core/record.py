@@ -12,19 +12,22 @@ from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import Judgement
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import REPAIRED
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Verdict
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.storm import Storm
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import format_time
 
 NODES_LIMIT = 50
 _HEALTHY = {Verdict.HEALTHY: "True", Verdict.UNHEALTHY: "False", Verdict.UNKNOWN: "Unknown"}
 
 
-def derive(judgement: Judgement, incidents: Iterable[Incident]) -> dict[str, Any]:
+def derive(judgement: Judgement, incidents: Iterable[Incident], storm: Storm | None = None) -> dict[str, Any]:
     """The status of the ClusterRecord.
 
     Nothing in it depends on the moment of the run, so it stays the same for as long as the cluster does.
 
     :param incidents: every incident that is kept, the closed ones too.
+    :param storm: the last one that is remembered, as it is now.
     """
     incidents = tuple(incidents)
     sick = [f for f in judgement.findings if f.verdict is Verdict.UNHEALTHY and not f.is_warning]
@@ -52,4 +55,9 @@ def derive(judgement: Judgement, incidents: Iterable[Incident]) -> dict[str, Any
         status["lastRepairTime"] = format_time(last.last_attempt)
         status["lastRepair"] = f"{last.rung} on {last.node}"
         status["lastOutcome"] = last.outcome or "InProgress"
+    repaired = [i.closed_at for i in incidents if i.outcome == REPAIRED and i.closed_at is not None]
+    if repaired:
+        status["lastSucceededTime"] = format_time(max(repaired))
+    if storm is not None:
+        status["storm"] = storm.to_dict()
     return status

@@ -19,6 +19,8 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks._
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Remedy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import InvalidName, check_name
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy, ServiceProbe
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.text import printable
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.windows import DAYS, Window, zone
 
 
 class PolicyError(ValueError):
@@ -97,6 +99,22 @@ class Flag:
 
 
 @dataclass(frozen=True)
+class Text:
+    """One line of text."""
+
+    about: str
+    expected: str = "one line of text, at most 200 characters"
+
+    def read(self, value: Any) -> str:
+        """The text."""
+        # A text of several lines in YAML ends with a line break that nobody has meant.
+        text = value.strip() if isinstance(value, str) else None
+        if text is None or len(text) > 200 or printable(text) != text:
+            _refuse(self.expected, value)
+        return text
+
+
+@dataclass(frozen=True)
 class Listing:
     """A list, each entry of which is read by ``entry``."""
 
@@ -130,7 +148,7 @@ class Table:
         return _read_all([("", _check_key, pair[0]), ("", self.entry, pair[1])])
 
 
-Setting: TypeAlias = "Integer | Flag | Listing | Table"
+Setting: TypeAlias = "Integer | Flag | Text | Listing | Table"
 BY_NAME: Mapping[str, Check] = {check.name: check for check in CHECKS}
 SETTINGS_PAGE, CHECKS_PAGE = "docs/policy.md", "docs/checks.md"
 MAX_SHOWN = 80
@@ -142,9 +160,8 @@ def _integer(value: Any) -> int | None:
     if isinstance(value, int):
         return value
     # No setting needs more than 9 digits, and int() refuses thousands of them with an error of its own.
-    if isinstance(value, str) and len(value) < 10 and value.strip().isascii() and value.strip().isdecimal():
-        return int(value)
-    return None
+    text = value.strip() if isinstance(value, str) else ""
+    return int(text) if len(text) < 10 and text.isascii() and text.isdecimal() else None
 
 
 def _shown(name: Any) -> str:
@@ -188,6 +205,53 @@ def _remedy(value: Any) -> Remedy:
         return Remedy("None" if value is None else str(value).capitalize())
     except ValueError:
         _refuse(f"one of {', '.join(Remedy)}", value)
+
+
+def _disruptive(value: Any) -> Remedy:
+    if value not in (Remedy.REBOOT, Remedy.REPLACE):
+        _refuse(f"{Remedy.REBOOT} or {Remedy.REPLACE}", value)
+    return Remedy(value)
+
+
+def _minute(value: Any) -> int:
+    # YAML 1.1 reads 22:00 as the number 1320, sixty by sixty, and nothing of that form is less than 60: who says 22
+    # means an hour, and not 00:22.
+    if isinstance(value, int) and not isinstance(value, bool) and 60 <= value <= 1440:
+        return value
+    hours, colon, minutes = value.partition(":") if isinstance(value, str) else ("", "", "")
+    clock = (_integer(hours), _integer(minutes))
+    if not colon or None in clock or not (0 <= clock[0] <= 24 and 0 <= clock[1] < 60 and clock <= (24, 0)):  # type: ignore[operator]
+        _refuse("a time of the day like 22:00", value)
+    return clock[0] * 60 + clock[1]  # type: ignore[operator]
+
+
+def _days(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)) or not value or not set(map(str, value)) <= set(DAYS):
+        _refuse(f"a list out of {', '.join(DAYS)}", value)
+    return tuple(day for day in DAYS if day in value)
+
+
+def _timezone(value: Any) -> str:
+    try:
+        zone(value)
+        return str(value)
+    except (KeyError, OSError, TypeError, ValueError):
+        _refuse("the name of a time zone like Europe/Berlin (UTC where there is no time zone database)", value)
+
+
+WINDOW_FIELDS: Mapping[str, Callable[[Any], Any]] = {
+    "start": _minute,
+    "end": _minute,
+    "days": _days,
+    "timezone": _timezone,
+}
+
+
+def _window(value: Any) -> Window:
+    if not isinstance(value, Mapping) or not {"start", "end"} <= set(value) <= set(WINDOW_FIELDS):
+        _refuse("a window with start and end, and optionally days and timezone", value)
+    values = _read_all((f".{name}", WINDOW_FIELDS[name], one) for name, one in value.items())
+    return Window(**dict(zip(value, values, strict=True)))
 
 
 def _address(value: Any) -> str:
@@ -263,7 +327,8 @@ SETTINGS: Mapping[str, Setting] = {
         300,
         "seconds",
         "times node_failure_threshold, how long a node must be sick before a service on it is restarted (or"
-        " transient_tolerance, if that is longer); nothing looks by itself at this interval",
+        " transient_tolerance, if that is longer); and the time between the turns of a run that takes several, see"
+        " selfheal_run_for",
     ),
     "node_failure_threshold": Integer(
         1,
@@ -283,15 +348,44 @@ SETTINGS: Mapping[str, Setting] = {
         " node_failure_threshold either, and nothing disruptive before the check's threshold either; the longer time"
         " counts",
     ),
-    "cooldown": Integer(0, 86400, "seconds", "no new attempt on a node this soon after the last"),
+    "cooldown": Integer(
+        0,
+        86400,
+        "seconds",
+        "no new attempt on a node this soon after the last; twice as long after each one that has failed",
+    ),
+    "cooldown_max": Integer(0, 86400, "seconds", "the longest that cooldown grows to"),
     "max_attempts": Integer(1, 10, "attempts", "attempts on a node within attempt_window, then people"),
     "attempt_window": Integer(60, 604800, "seconds", "how long an attempt counts"),
+    "repair_deadline": Integer(
+        300, 3600, "seconds", "a repair that has not proven itself this long after it began has failed"
+    ),
+    "waiting_timeout": Integer(60, 3600, "seconds", "a node must be back from a reboot within this time"),
+    "waiting_timeout_gpu": Integer(60, 7200, "seconds", "the same for a node with GPUs"),
+    "evidence_age": Integer(30, 300, "seconds", "no repair on what was seen longer ago than this"),
     "mass_failure_percent": Integer(
         1, 100, "percent", "more sick nodes than this and nobody is touched (1 node always may)"
+    ),
+    "storm_cooldown": Integer(
+        0,
+        86400,
+        "seconds",
+        "nobody is touched for this long after more than mass_failure_percent of the nodes were sick, or the network"
+        " was at fault",
+    ),
+    "max_unavailable_percent": Integer(
+        1,
+        100,
+        "percent",
+        "so much of a zone or pool may be under repair at once, cordoned nodes counted where a repair is disruptive"
+        " (1 node always may)",
     ),
     "max_repairs": Integer(1, 10, "repairs", "repairs in one run"),
     "lease_duration": Integer(
         300, 900, "seconds", "a healer that is silent for this long has lost the cluster's lease"
+    ),
+    "incident_retention": Integer(
+        86400, 31536000, "seconds", "a closed incident is kept for this long, or for attempt_window if that is longer"
     ),
     "suspects_limit": Integer(10, 5000, "pods", "so many suspicious pods are looked at in full; the rest is counted"),
     "pod_oom_window": Integer(60, 86400, "seconds", "a container that ran out of memory is told for this long"),
@@ -319,6 +413,20 @@ SETTINGS: Mapping[str, Setting] = {
         "the Services to ask for an answer, each with namespace, name and port, and optionally kind (http, https or"
         " tcp, default http) and path (default /)",
         _probe,
+    ),
+    "maintenance_windows": Listing(
+        "a list of windows",
+        "when disruptive repairs may begin, each with start and end (like 22:00), and optionally days (a list out of"
+        f" {', '.join(DAYS)}, default all) and timezone (default UTC); at any time if empty",
+        _window,
+    ),
+    "approval_required": Listing(
+        f"a list out of {Remedy.REBOOT} and {Remedy.REPLACE}",
+        "repairs that wait until somebody has put annotation selfheal.kubernetes/approved on the incident",
+        _disruptive,
+    ),
+    "paused": Text(
+        "why nothing in the cluster is repaired, any text; a time like 2026-11-22T06:00:00Z in front ends it then"
     ),
     "disabled_checks": Listing("a list of names of checks", "checks that are left out", _check, frozenset),
     "thresholds": Table(

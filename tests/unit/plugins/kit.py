@@ -13,7 +13,14 @@ from typing import Any
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.baseline import Baseline
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import judge
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Moment, Phase, Snapshot
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import LADDERS, Ladders, Rung
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
+    Incident,
+    Moment,
+    Phase,
+    Remedy,
+    Snapshot,
+)
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import (
     ApiEndpoint,
     Condition,
@@ -27,10 +34,16 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects 
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan import Plan, make_plan
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.storm import Storm
 
 NOW = datetime(2026, 11, 21, 3, 0, 0, tzinfo=UTC)
 UID = "0b9b5a4e-6e4f-4b55-b0b3-1a3b8a3c9d10"
 HEALING = Policy(monitor_only=False)
+CONTROL_PLANE = {"node-role.kubernetes.io/control-plane": ""}
+# Rungs that take a node down, before there are roles for them.
+REBOOT = Rung(name="reboot", role="x.y.reboot", about="reboot", remedy=Remedy.REBOOT, deadline=200, waits=True)
+REPLACE = Rung(name="replace", role="x.y.replace", about="replace", remedy=Remedy.REPLACE, deadline=200)
+REBOOTING: Ladders = dict.fromkeys(LADDERS, (REBOOT,))
 
 
 def ago(seconds: float) -> datetime:
@@ -137,9 +150,14 @@ def plan_for(
     policy: Policy = HEALING,
     expected_uid: str | None = UID,
     only: Iterable[str] = (),
+    storm: Storm | None = None,
+    ladders: Ladders = LADDERS,
+    late: float = 0,
 ) -> Plan:
-    """Judge the snapshot and plan for it at the moment of the snapshot."""
-    return make_plan(seen, judge(seen, policy, incidents), incidents, policy, seen.observed_at, expected_uid, only)
+    """Judge the snapshot and plan for it so many seconds after the moment of the snapshot."""
+    now = seen.observed_at + timedelta(seconds=late)
+    judgement = judge(seen, policy, incidents)
+    return make_plan(seen, judgement, incidents, policy, now, expected_uid, only, storm, ladders)
 
 
 def api_node(name: str = "w1", conditions: object = None, **metadata: object) -> Mapping[str, object]:

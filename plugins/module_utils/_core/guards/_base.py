@@ -17,6 +17,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder i
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Finding, Incident, Snapshot
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Node
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.storm import Storm
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,21 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Situation:
-    """Everything a guard may look at besides the candidate; ``planned`` counts the repairs that are planned already."""
+    """Everything a guard may look at besides the candidate.
+
+    ``planned`` are the nodes for which this run has planned a repair already, ``planned_disruptive`` those of them that
+    it would take down, ``under_repair`` those whose repair has begun. ``storm`` is the last one that is remembered.
+    """
 
     snapshot: Snapshot
     judgement: Judgement
     policy: Policy
     now: datetime
     expected_uid: str | None
-    planned: int = 0
+    planned: frozenset[str] = frozenset()
+    planned_disruptive: frozenset[str] = frozenset()
+    under_repair: frozenset[str] = frozenset()
+    storm: Storm | None = None
 
 
 @dataclass(frozen=True)
@@ -52,9 +60,11 @@ class Guard:
     """A rule that can only say no: ``objection`` gives the reason with the numbers it saw, or None.
 
     ``quiet`` is for refusals that ask for nobody's attention: time settles them, or a person has wanted them.
+    ``steered_by`` are the settings that it looks at.
     """
 
     name: str
     about: str
     objection: Callable[[Candidate, Situation], str | None]
     quiet: bool = False
+    steered_by: tuple[str, ...] = ()

@@ -27,4 +27,9 @@ def _objection(candidate: Candidate, situation: Situation) -> str | None:
     return None
 
 
-GUARD = Guard("attempts", "After so many attempts a node is handed to people.", _objection)
+GUARD = Guard(
+    "attempts",
+    "After so many attempts a node is handed to people.",
+    _objection,
+    steered_by=("max_attempts", "attempt_window"),
+)

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made about names or behaviour.
 
-"""budget: a run repairs a few nodes and looks again; the rest waits for the next run."""
+"""budget: a few nodes are repaired at once, and then looked at again; the rest waits for the next run."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards._
 
 def _objection(candidate: Candidate, situation: Situation) -> str | None:
     limit = situation.policy.max_repairs
-    if situation.planned >= limit:
-        return f"{situation.planned} repairs are planned for this run; the limit is {limit}"
+    busy = (situation.planned | situation.under_repair) - {candidate.node.name}
+    if len(busy) >= limit:
+        return f"{len(busy)} repairs are planned or under way; the limit is {limit}"
     return None
 
 
-GUARD = Guard("budget", "No more than a few repairs in one run.", _objection, quiet=True)
+GUARD = Guard("budget", "No more than a few repairs at once.", _objection, quiet=True, steered_by=("max_repairs",))

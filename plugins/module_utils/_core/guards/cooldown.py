@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made about names or behaviour.
 
-"""cooldown: a repair gets time to show before the next one."""
+"""cooldown: a repair gets time to show before the next one, and each that has failed gets the next twice as much."""
 
 from __future__ import annotations
 
@@ -15,10 +15,20 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times im
 def _objection(candidate: Candidate, situation: Situation) -> str | None:
     if not candidate.attempted_at:
         return None
+    policy = situation.policy
+    # A recovery closes the incident, and with it what it counts.
+    failed = candidate.incident.attempts if candidate.incident is not None else 0
+    needed = min(policy.cooldown * 2 ** min(max(0, failed - 1), 20), max(policy.cooldown, policy.cooldown_max))
     elapsed = seconds_between(max(candidate.attempted_at), situation.now)
-    if elapsed < situation.policy.cooldown:
-        return f"the last attempt began {elapsed} s ago; the cool-down is {situation.policy.cooldown} s"
+    if elapsed < needed:
+        return f"the last attempt began {elapsed} s ago; the cool-down is {needed} s after {failed} failed attempts"
     return None
 
 
-GUARD = Guard("cooldown", "No new attempt on a node too soon after the last.", _objection, quiet=True)
+GUARD = Guard(
+    "cooldown",
+    "No new attempt on a node too soon after the last.",
+    _objection,
+    quiet=True,
+    steered_by=("cooldown", "cooldown_max"),
+)

@@ -9,20 +9,16 @@
 from __future__ import annotations
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards._base import Candidate, Guard, Situation
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.storm import too_many
 
 
-def _objection(candidate: Candidate, situation: Situation) -> str | None:
-    nodes = situation.snapshot.nodes
-    heartbeats = situation.snapshot.heartbeats
-    if nodes is None or heartbeats is None:
-        return "the sick nodes cannot be counted, because nodes or their Leases could not be read"
-    # NodeHeartbeat is among the checks, so that nodes which a stopped controller-manager leaves Ready count as well.
-    sick = situation.judgement.nodes_down
-    percent = situation.policy.mass_failure_percent
-    limit = max(1, len(nodes) * percent // 100)
-    if sick > limit:
-        return f"{sick} of {len(nodes)} nodes are sick or silent; the limit is {limit} ({percent} %, at least 1)"
-    return None
+def _objection(_candidate: Candidate, situation: Situation) -> str | None:
+    return too_many(situation.snapshot, situation.judgement, situation.policy) or None
 
 
-GUARD = Guard("mass_failure", "No repair while more than a share of all nodes is sick; one always may be.", _objection)
+GUARD = Guard(
+    "mass_failure",
+    "No repair while more than a share of all nodes is sick; one always may be.",
+    _objection,
+    steered_by=("mass_failure_percent",),
+)

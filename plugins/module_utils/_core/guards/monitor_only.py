@@ -20,4 +20,10 @@ def _objection(candidate: Candidate, situation: Situation) -> str | None:
     return None
 
 
-GUARD = Guard("monitor_only", "Healing must be switched on; it is off by default.", _objection, quiet=True)
+GUARD = Guard(
+    "monitor_only",
+    "Healing must be switched on; it is off by default.",
+    _objection,
+    quiet=True,
+    steered_by=("monitor_only",),
+)

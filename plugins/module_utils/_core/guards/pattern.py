@@ -22,4 +22,9 @@ def _objection(candidate: Candidate, situation: Situation) -> str | None:
     )
 
 
-GUARD = Guard("pattern", "No repair of a node whose trouble has a cause outside of it, or comes and goes.", _objection)
+GUARD = Guard(
+    "pattern",
+    "No repair of a node whose trouble has a cause outside of it, or comes and goes.",
+    _objection,
+    steered_by=("flapping_changes",),
+)

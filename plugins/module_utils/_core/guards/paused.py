@@ -4,19 +4,41 @@
 
 # Private to this collection: no promise is made about names or behaviour.
 
-"""paused: a person has put an annotation on the node that says hands off."""
+"""paused: a person says hands off, of a node by an annotation or of the whole cluster by a setting."""
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards._base import Candidate, Guard, Situation
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import parse_time
 
 ANNOTATION = "selfheal.kubernetes/paused"
 
 
+def holds(value: str, now: datetime) -> bool:
+    """Whether a pause still holds: for ever, unless its first word is a time that has passed.
+
+    Any other value pauses, even "false": someone who wrote it at 3 a.m. wanted attention, not an argument.
+    """
+    until = parse_time((value.split() or [""])[0])
+    return until is None or now < until
+
+
 def _objection(candidate: Candidate, situation: Situation) -> str | None:
+    whole = situation.policy.paused
+    if whole and holds(whole, situation.now):
+        return f"the cluster is paused ({whole}); the playbook selfheal.kubernetes.resume ends that"
     value = candidate.node.annotations.get(ANNOTATION)
-    # Any value pauses, even "false": someone who wrote it at 3 a.m. wanted attention, not an argument.
-    return None if value is None else f"annotation {ANNOTATION}={value!r} is on the node; take it off to allow repairs"
+    if value is None or not holds(value, situation.now):
+        return None
+    return f"annotation {ANNOTATION}={value!r} is on the node; take it off to allow repairs"
 
 
-GUARD = Guard("paused", f"No repair of a node with the annotation {ANNOTATION}.", _objection, quiet=True)
+GUARD = Guard(
+    "paused",
+    f"No repair in a paused cluster, nor of a node with the annotation {ANNOTATION}.",
+    _objection,
+    quiet=True,
+    steered_by=("paused",),
+)

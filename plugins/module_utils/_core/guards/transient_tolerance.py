@@ -26,4 +26,10 @@ def _objection(candidate: Candidate, situation: Situation) -> str | None:
     return None
 
 
-GUARD = Guard("transient_tolerance", "Trouble must last before it is repaired.", _objection, quiet=True)
+GUARD = Guard(
+    "transient_tolerance",
+    "Trouble must last before it is repaired.",
+    _objection,
+    quiet=True,
+    steered_by=("transient_tolerance", "health_check_interval", "node_failure_threshold", "thresholds"),
+)

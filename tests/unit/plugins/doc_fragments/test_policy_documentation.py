@@ -6,13 +6,18 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from pathlib import Path
 
 import pytest
 import yaml
 from ansible_collections.selfheal.kubernetes.plugins.doc_fragments._connection import ModuleDocFragment
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.policy_source import parse_config
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import CHECKS
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards import GUARDS
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards._base import Guard
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import LADDERS
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.patterns import PATTERNS
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.settings import SETTINGS, Integer
@@ -22,6 +27,7 @@ from lab.paths import CHECKOUT
 
 DESCRIPTION = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]["policy"]["description"]
 CHECKS_PAGE = (CHECKOUT / "docs" / "checks.md").read_text(encoding="utf-8")
+GUARDS_PAGE = (CHECKOUT / "docs" / "guards.md").read_text(encoding="utf-8")
 POLICY_PAGE = (CHECKOUT / "docs" / "policy.md").read_text(encoding="utf-8")
 
 
@@ -63,6 +69,49 @@ def test_each_check_and_each_of_its_reasons_has_a_row() -> None:
         assert f"| `{pattern.name}` | {pattern.about} |" in rows
 
 
+def test_each_guard_has_a_row_with_its_settings_and_whether_it_calls_people() -> None:
+    for guard in GUARDS:
+        (row,) = [line for line in GUARDS_PAGE.splitlines() if line.startswith(f"| `{guard.name}` |")]
+        assert guard.about in row
+        assert row.endswith("| quiet |" if guard.quiet else "| loud |")
+        assert all(f"`{name}` ({docs.shown(name)})" in row for name in guard.steered_by)
+
+
+def attributes_of(path: Path) -> set[str]:
+    """Every attribute that a module reads of anything."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {one.attr for one in ast.walk(tree) if isinstance(one, ast.Attribute)}
+
+
+CORE = CHECKOUT / "plugins" / "module_utils" / "_core"
+# What a guard reads by way of others: file, what it reads of it, and the settings behind that.
+BEHIND = {
+    "mass_failure": ("storm.py", {"mass_failure_percent"}),
+    "storm_cooldown": ("storm.py", {"mass_failure_percent"}),
+    "transient_tolerance": ("policy.py", {"health_check_interval", "node_failure_threshold"}),
+    "pattern": ("patterns/flapping.py", {"flapping_changes"}),
+}
+# A check's threshold is the policy's in its findings, and the time for a reboot is in the incident.
+BY_THE_WAY = {"transient_tolerance": {"thresholds"}, "under_repair": {"waiting_timeout", "waiting_timeout_gpu"}}
+
+
+@pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.name)
+def test_a_guard_names_the_settings_that_it_reads(guard: Guard) -> None:
+    read = attributes_of(CORE / "guards" / f"{guard.name}.py") & set(SETTINGS)
+    if guard.name in BEHIND:
+        file, names = BEHIND[guard.name]
+        assert names <= attributes_of(CORE / file)
+        read |= names
+    assert set(guard.steered_by) == read | BY_THE_WAY.get(guard.name, set())
+
+
+def test_each_ladder_has_a_row_with_its_rungs() -> None:
+    for reason, rungs in LADDERS.items():
+        (row,) = [line for line in GUARDS_PAGE.splitlines() if line.startswith(f"| `{reason}` |")]
+        places = [row.index(f"{number}. {rung.about} (`{rung.name}`") for number, rung in enumerate(rungs, 1)]
+        assert places == sorted(places)
+
+
 def test_a_table_keeps_its_columns_whatever_is_in_it() -> None:
     assert docs.table(("a", "b"), [("x|y", "z")]).splitlines()[-1] == r"| x\|y | z |"
 
@@ -70,7 +119,7 @@ def test_a_table_keeps_its_columns_whatever_is_in_it() -> None:
 def test_the_example_is_a_config_map_that_can_be_used() -> None:
     config = parse_config(yaml.safe_load(docs.EXAMPLE))
     assert (config.trouble, config.braked) == ("", False)
-    assert {"thresholds", "service_probes", "cooldown"} <= set(config.values)
+    assert {"thresholds", "service_probes", "cooldown", "maintenance_windows"} <= set(config.values)
 
 
 def test_a_page_that_says_something_else_is_found() -> None:

@@ -134,7 +134,7 @@ def test_a_retry_after_beyond_the_deadline_is_not_waited_for(
         pytest.param(422, Rejected, id="422"),
     ],
 )
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
 def test_a_clear_no_is_not_asked_again(
     server: Server, client: Client, clock: Clock, status: int, error: type[ClusterError], method: str
 ) -> None:
@@ -154,11 +154,12 @@ def send(client: Client, method: str) -> Any:
         "GET": lambda: client.get("/x"),
         "POST": lambda: client.create("/x", {"a": 1}),
         "PUT": lambda: client.replace("/x", {"a": 1}),
+        "DELETE": lambda: client.delete("/x", "7"),
     }
     return calls[method]().body
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 @pytest.mark.parametrize(
     "trouble",
     [
@@ -177,11 +178,12 @@ def test_a_write_whose_fate_is_unknown_is_not_repeated(
     assert clock.slept == []
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 def test_a_write_that_was_not_let_in_is_repeated(server: Server, client: Client, clock: Clock, method: str) -> None:
     server.answers(Reply(429, headers={"Retry-After": "2"}), GOOD)
     assert send(client, method) == {"kind": "Thing"}
-    assert [(request.method, request.body) for request in server.seen] == [(method, {"a": 1})] * 2
+    assert [request.method for request in server.seen] == [method] * 2
+    assert server.seen[0].body == server.seen[1].body
     assert clock.slept == [2.0]
 
 
@@ -291,6 +293,18 @@ def test_the_request(server: Server, client: Client) -> None:
     assert headers["user-agent"].startswith("selfheal.kubernetes")
     assert read.query == {"limit": ["5"], "continue": ["a/b=&c"]}
     assert read.body is None
+
+
+def test_what_is_deleted_is_what_was_read(server: Server, client: Client) -> None:
+    server.answers(GOOD)
+    client.delete("/apis/x/y", "41")
+    (request,) = server.seen
+    assert (request.method, request.path) == ("DELETE", "/apis/x/y")
+    assert request.body == {
+        "apiVersion": "v1",
+        "kind": "DeleteOptions",
+        "preconditions": {"resourceVersion": "41"},
+    }
 
 
 @pytest.mark.parametrize("status", [200, 404, 500, 503])

@@ -35,6 +35,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge im
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Remedy, Verdict
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.settings import SETTINGS, Integer, PolicyError
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.windows import Window
 from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import NOW, UID, node, plan_for, sick, snapshot
 
 KUBE_SYSTEM = "/api/v1/namespaces/kube-system"
@@ -92,6 +93,12 @@ def test_every_setting_can_be_set_by_the_config_map(name: str) -> None:
         "api_endpoints": ("[https://10.0.0.1:6443]", ("https://10.0.0.1:6443",)),
         "node_daemonsets": ("- a\n- b\n", ("a", "b")),
         "disabled_checks": (f"[{A_CHECK}]", frozenset({A_CHECK})),
+        "maintenance_windows": (
+            "- {start: 22:00, end: 04:00, days: [Sat]}\n- {start: 1:00, end: '24:00'}",
+            (Window(1320, 240, ("Sat",)), Window(60, 1440)),
+        ),
+        "approval_required": ("[Reboot]", (Remedy.REBOOT,)),
+        "paused": ("2026-11-22T06:00:00Z moving house\n", "2026-11-22T06:00:00Z moving house"),
         "thresholds": (f"{A_CHECK}: 17", {A_CHECK: 17}),
         "remedies": (f"{A_CHECK}: None", {A_CHECK: Remedy.NONE}),
     }
@@ -167,7 +174,8 @@ def test_every_mistake_is_told_at_once_with_path_range_and_what_was_given() -> N
     told = {text.split(":")[0]: text for text in mistakes}
     assert len(told) == len(mistakes) == 7
     assert told[f"{WHERE}.cooldown"].endswith("expected an integer from 0 to 86400 (seconds), got 'soon'")
-    assert told[f"{WHERE}.cool_down"].endswith("cool_down: unknown setting, did you mean cooldown?")
+    hint = "did you mean cooldown or cooldown_max or storm_cooldown?"
+    assert told[f"{WHERE}.cool_down"].endswith(f"cool_down: unknown setting, {hint}")
     assert told[f"{WHERE}.monitor_only"].endswith("expected true or false, got 'perhaps'")
     assert told[f"{WHERE}.node_daemonsets"].endswith("expected a list of names, got 'calico-node'")
     assert told[f"{WHERE}.thresholds"].startswith(f"{WHERE}.thresholds: expected a mapping from names of checks to")

@@ -4,14 +4,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core import plan as plan_module
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards import GUARDS
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards._base import Candidate, Guard, Situation
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import judge
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import KUBELET_RESTART, Rung
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import (
+    KUBELET_RESTART,
+    LADDERS,
+    Rung,
+)
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
     Incident,
     Phase,
@@ -19,11 +25,23 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model im
     Snapshot,
     Verdict,
 )
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Heartbeat, Node
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import (
+    Etcd,
+    EtcdMember,
+    Heartbeat,
+    Node,
+)
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.storm import Storm
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.windows import Window
+from ansible_collections.selfheal.kubernetes.tests.unit.plugins.guard_kit import BY_NAME, ask
 from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import (
+    CONTROL_PLANE,
     HEALING,
     NOW,
+    REBOOT,
+    REBOOTING,
+    REPLACE,
     UID,
     ago,
     fleet,
@@ -33,27 +51,6 @@ from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import (
     sick,
     snapshot,
 )
-
-BY_NAME = {guard.name: guard for guard in GUARDS}
-REBOOT = Rung(name="reboot", role="x.y.reboot", about="reboot", remedy=Remedy.REBOOT, deadline=600)
-
-
-def ask(
-    guard: str,
-    nodes: list[Node],
-    policy: Policy = HEALING,
-    incident: Incident | None = None,
-    expected_uid: str | None = UID,
-    rung: Rung = KUBELET_RESTART,
-    **changes: object,
-) -> str | None:
-    """What the guard says about repairing the first node, as the plan would ask it."""
-    seen = snapshot(nodes, **changes)
-    judgement = judge(seen, policy)
-    finding = judgement.of_node(nodes[0].name)[0]
-    attempted_at = incident.attempted_at if incident else ()
-    candidate = Candidate(nodes[0], finding, incident, rung, finding.since or NOW, attempted_at)
-    return BY_NAME[guard].objection(candidate, Situation(seen, judgement, policy, NOW, expected_uid))
 
 
 def test_names_are_unique_and_guards_say_what_they_are_about() -> None:
@@ -238,18 +235,55 @@ def test_transient_tolerance_refuses_a_start_in_the_future() -> None:
 
 
 @pytest.mark.parametrize(
-    ("attempted", "refused"),
+    ("attempted", "needed"),
     [
-        pytest.param([], False, id="never tried"),
-        pytest.param([299], True, id="a second too soon"),
-        pytest.param([300], False, id="at the edge"),
-        pytest.param([4000, 299], True, id="the last one counts"),
-        pytest.param([-30], True, id="an attempt in the future"),
+        pytest.param([], 0, id="never tried"),
+        pytest.param([299], 300, id="a second too soon"),
+        pytest.param([300], 0, id="at the edge"),
+        pytest.param([-30], 300, id="an attempt in the future"),
+        pytest.param([4000, 599], 600, id="the last one counts, and twice as long"),
+        pytest.param([4000, 600], 0, id="at the edge of twice as long"),
+        pytest.param([5000, 4000, 1199], 1200, id="four times as long"),
+        pytest.param([5000, 4000, 1200], 0, id="at the edge of four times as long"),
+        pytest.param([9e4, 8e4, 7e4, 6e4, 5e4, 3599], 3600, id="no longer than the longest"),
+        pytest.param([9e4, 8e4, 7e4, 6e4, 5e4, 3600], 0, id="at the edge of the longest"),
     ],
 )
-def test_cooldown(attempted: list[float], refused: bool) -> None:
+def test_cooldown(attempted: list[float], needed: int) -> None:
     said = ask("cooldown", [sick()], incident=incident(attempted=attempted))
-    assert (said is not None and "cool-down is 300 s" in said) if refused else said is None
+    elapsed = max(0, int(attempted[-1])) if attempted else 0
+    assert said == (
+        f"the last attempt began {elapsed} s ago; the cool-down is {needed} s after {len(attempted)} failed attempts"
+        if needed
+        else None
+    )
+
+
+@pytest.mark.parametrize(
+    ("cooldown", "longest", "attempts", "needed"),
+    [
+        pytest.param(1000, 100, 1, 1000, id="the longest is never shorter than the first"),
+        pytest.param(1000, 100, 5, 1000, id="and does not grow beyond it"),
+        pytest.param(100, 350, 2, 200, id="grows"),
+        pytest.param(100, 350, 3, 350, id="up to the longest"),
+        pytest.param(0, 3600, 9, 0, id="none at all"),
+        pytest.param(86400, 86400, 10**6, 86400, id="a number that no power of two may reach"),
+    ],
+)
+def test_cooldown_grows_to_its_longest(cooldown: int, longest: int, attempts: int, needed: int) -> None:
+    policy = Policy(monitor_only=False, cooldown=cooldown, cooldown_max=longest)
+
+    def said(age: float) -> str | None:
+        return ask("cooldown", [sick()], policy, incident(attempted=[age], attempts=attempts))
+
+    assert said(needed) is None
+    if needed:
+        assert f"the cool-down is {needed} s after {attempts} failed attempts" in str(said(needed - 1))
+
+
+def test_attempts_of_closed_incidents_do_not_make_the_cooldown_longer() -> None:
+    now_open = incident(attempted=[4000, 3000, 299], attempts=0)
+    assert "is 300 s after 0 failed attempts" in str(ask("cooldown", [sick()], incident=now_open))
 
 
 def test_cooldown_without_an_incident() -> None:
@@ -289,19 +323,31 @@ def test_attempts_without_an_incident() -> None:
 
 @dataclass(frozen=True)
 class Forbidden:
-    """A situation in which one guard, and no other, stands between the plan and an action on w1."""
+    """A situation in which one guard, and no other, stands between the plan and an action on w1.
+
+    ``too`` are guards that say the same for a reason of their own: they are taken out first.
+    """
 
     sick_node: Node = field(default_factory=sick)
     others: int = 9
-    more_sick: int = 0
+    more: tuple[Node, ...] = ()
     policy: Policy = HEALING
     expected_uid: str | None = UID
     incidents: tuple[Incident, ...] = ()
+    too: frozenset[str] = frozenset()
+    parts: Mapping[str, Any] = field(default_factory=dict)
+    plan: Mapping[str, Any] = field(default_factory=dict)
 
     def seen(self) -> Snapshot:
-        return snapshot([self.sick_node, *(sick(f"w{i + 2}") for i in range(self.more_sick)), *fleet(self.others)])
+        return snapshot([self.sick_node, *self.more, *fleet(self.others)], **self.parts)
 
 
+# For a rung that takes the node down: its kubelet is silent whomever one asks.
+SILENT: dict[str, Any] = {"silent": ["w1"]}
+DOWN: dict[str, Any] = {"parts": SILENT, "plan": {"ladders": REBOOTING}}
+TWO_MORE = tuple(node(name, labels=CONTROL_PLANE) for name in ("c2", "c3"))
+MEMBERS = tuple(EtcdMember(name, True) for name in ("w1", "c2", "c3"))
+ZONE = {"topology.kubernetes.io/zone": "a"}
 FORBIDDEN = {
     "monitor_only": Forbidden(policy=Policy()),
     "identity": Forbidden(expected_uid="another-cluster"),
@@ -310,23 +356,56 @@ FORBIDDEN = {
     "human_cordon": Forbidden(sick(unschedulable=True)),
     "leaving": Forbidden(sick(deleting=True)),
     "same_machine": Forbidden(sick(machine_id=fleet(1)[0].machine_id)),
-    "mass_failure": Forbidden(others=2, more_sick=1),
+    "under_repair": Forbidden(incidents=(incident(phase=Phase.WAITING, attempted=[400], wait_until=ago(-1)),)),
+    "mass_failure": Forbidden(others=2, more=(sick("w2"),), too=frozenset({"storm_cooldown"})),
+    "storm_cooldown": Forbidden(plan={"storm": Storm("mass_failure", ago(900), ago(599))}),
+    "evidence_age": Forbidden(plan={"late": 61}),
     "transient_tolerance": Forbidden(sick(seconds=119)),
     "cooldown": Forbidden(incidents=(incident(attempted=[299]),)),
-    "attempts": Forbidden(incidents=(incident(attempted=[3000, 2000, 1000]),)),
+    "attempts": Forbidden(incidents=(incident(attempted=[4000, 3000, 2000]),)),
+    "vantage_points": Forbidden(plan={"ladders": REBOOTING}),
+    "control_plane": Forbidden(
+        sick(labels=CONTROL_PLANE), more=TWO_MORE, incidents=(incident("c2", Phase.VERIFYING, attempted=[60]),)
+    ),
+    "etcd_quorum": Forbidden(
+        sick(labels=CONTROL_PLANE),
+        more=TWO_MORE,
+        parts={**SILENT, "etcd": Etcd(MEMBERS, leader="w1")},
+        plan=DOWN["plan"],
+    ),
+    "failure_domain": Forbidden(
+        sick(labels=ZONE), more=(node("w2", labels=ZONE),), incidents=(incident("w2", Phase.REPAIRING, [60]),)
+    ),
+    "maintenance_window": Forbidden(policy=Policy(monitor_only=False, maintenance_windows=(Window(60, 120),)), **DOWN),
+    "approval": Forbidden(policy=Policy(monitor_only=False, approval_required=(Remedy.REBOOT,)), **DOWN),
 }
 
 
 def test_every_guard_is_proven_by_breaking_it() -> None:
-    # Those two need a crowd; see the next test, and test_guard_pattern.py.
-    assert set(FORBIDDEN) | {"budget", "pattern"} == set(BY_NAME)
+    # Two need a crowd, and one a ladder that forgets it; see the next tests, and test_guard_pattern.py.
+    assert set(FORBIDDEN) | {"budget", "pattern", "gpu_node"} == set(BY_NAME)
+
+
+def without(*names: str) -> tuple[Guard, ...]:
+    return tuple(guard for guard in GUARDS if guard.name not in names)
 
 
 def test_without_the_budget_all_are_repaired(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = snapshot([*(sick(f"w{number:02}") for number in range(12)), *fleet(60)])
     assert len(plan_for(seen).actions) == 10
-    monkeypatch.setattr(plan_module, "GUARDS", tuple(guard for guard in GUARDS if guard.name != "budget"))
+    monkeypatch.setattr(plan_module, "GUARDS", without("budget"))
     assert len(plan_for(seen).actions) == 12
+
+
+def test_without_its_guard_a_gpu_node_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = snapshot([sick(capacity={"nvidia.com/gpu": "4"}), *fleet(9)], **SILENT)
+    ladders = dict.fromkeys(LADDERS, (REPLACE,))
+    assert plan_for(seen, ladders=ladders).actions == ()
+    # The plan takes only the rungs that a GPU node may be given; here it has forgotten that.
+    monkeypatch.setattr(plan_module, "rung_for", lambda *_: REPLACE)
+    assert [r.guard for r in plan_for(seen, ladders=ladders).refusals] == ["gpu_node"]
+    monkeypatch.setattr(plan_module, "GUARDS", without("gpu_node"))
+    assert [a.rung for a in plan_for(seen, ladders=ladders).actions] == ["replace"]
 
 
 @pytest.mark.parametrize("name", FORBIDDEN)
@@ -334,13 +413,14 @@ def test_without_the_guard_the_forbidden_is_done(name: str, monkeypatch: pytest.
     case = FORBIDDEN[name]
     seen = case.seen()
 
-    def planned(guards: tuple[Guard, ...]) -> tuple[set[str], set[str]]:
-        monkeypatch.setattr(plan_module, "GUARDS", guards)
-        plan = plan_for(seen, case.incidents, case.policy, case.expected_uid)
+    def planned(*missing: str) -> tuple[set[str], set[str]]:
+        monkeypatch.setattr(plan_module, "GUARDS", without(*missing))
+        plan = plan_for(seen, case.incidents, case.policy, case.expected_uid, **case.plan)
         return {a.node for a in plan.actions}, {r.guard for r in plan.refusals}
 
-    assert planned(GUARDS) == (set(), {name})
-    done, refused_by = planned(tuple(guard for guard in GUARDS if guard.name != name))
+    assert planned() == (set(), {name, *case.too})
+    assert planned(*case.too) == (set(), {name})
+    done, refused_by = planned(name, *case.too)
     assert "w1" in done and not refused_by
 
 

@@ -5,10 +5,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import product
+from typing import Any
 
 import pytest
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import judge
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import STORY_LIMIT, Moment, Phase, Verdict
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
+    STORY_LIMIT,
+    Moment,
+    Phase,
+    Remedy,
+    Verdict,
+)
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import InvalidName
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Heartbeat, Node
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
@@ -97,6 +105,76 @@ def test_a_node_without_a_proper_name_is_not_read(name: str | None) -> None:
 )
 def test_control_plane(label: str, is_one: bool) -> None:
     assert node(labels={label: ""}).is_control_plane is is_one
+
+
+@pytest.mark.parametrize(
+    ("labels", "domains"),
+    [
+        pytest.param({}, (), id="none"),
+        pytest.param({"topology.kubernetes.io/zone": "a"}, (("zone", "a"),), id="a zone"),
+        pytest.param({"failure-domain.beta.kubernetes.io/zone": "a"}, (("zone", "a"),), id="a zone of old"),
+        pytest.param({"topology.kubernetes.io/zone": ""}, (), id="a zone without a name"),
+        pytest.param({"karpenter.sh/nodepool": "gold"}, (("pool", "gold"),), id="karpenter"),
+        pytest.param({"cloud.google.com/gke-nodepool": "p"}, (("pool", "p"),), id="gke"),
+        pytest.param({"eks.amazonaws.com/nodegroup": "p"}, (("pool", "p"),), id="eks"),
+        pytest.param({"kubernetes.azure.com/agentpool": "p"}, (("pool", "p"),), id="aks"),
+        pytest.param({"doks.digitalocean.com/node-pool": "p"}, (("pool", "p"),), id="doks"),
+        pytest.param({"cluster.x-k8s.io/deployment-name": "p"}, (("pool", "p"),), id="cluster api"),
+        pytest.param(
+            {"topology.kubernetes.io/zone": "x", "karpenter.sh/nodepool": "x"},
+            (("zone", "x"), ("pool", "x")),
+            id="both",
+        ),
+    ],
+)
+def test_failure_domains(labels: dict[str, str], domains: tuple[tuple[str, str], ...]) -> None:
+    one = node("w1", labels=labels)
+    assert one.domains == domains
+    seen = snapshot([one, node("w2", labels=labels), node("w3")])
+    for kind, name in domains:
+        assert seen.domain(kind, name) == {"w1", "w2"}
+        assert seen.domain(kind, "another") == frozenset()
+
+
+def test_a_zone_and_a_pool_of_one_name_are_two() -> None:
+    seen = snapshot(
+        [node("w1", labels={"topology.kubernetes.io/zone": "x"}), node("w2", labels={"karpenter.sh/nodepool": "x"})]
+    )
+    assert (seen.domain("zone", "x"), seen.domain("pool", "x")) == ({"w1"}, {"w2"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "has_gpu"),
+    [
+        pytest.param({}, False, id="nothing says so"),
+        pytest.param({"capacity": {"nvidia.com/gpu": "8"}}, True, id="whole ones"),
+        pytest.param({"capacity": {"nvidia.com/mig-1g.5gb": "7"}}, True, id="slices"),
+        pytest.param({"capacity": {"amd.com/gpu": "1"}}, True, id="another maker's"),
+        pytest.param({"capacity": {"gpu.intel.com/i915": "1"}}, True, id="a third maker's"),
+        pytest.param({"capacity": {"habana.ai/gaudi": "8"}}, True, id="a fourth maker's"),
+        pytest.param({"capacity": {"nvidia.com/gpu": "0"}}, False, id="none of them, and no label"),
+        pytest.param({"capacity": {"cpu": "8", "ephemeral-storage": "1"}}, False, id="other things"),
+        pytest.param({"labels": {"nvidia.com/gpu.present": "true"}}, True, id="labelled"),
+        pytest.param({"labels": {"nvidia.com/gpu.count": "4"}}, True, id="counted"),
+        pytest.param({"labels": {"nvidia.com/gpu.present": "false"}}, False, id="labelled as without"),
+        pytest.param({"labels": {"nvidia.com/gpu.count": "0"}}, False, id="counted as none"),
+        pytest.param(
+            {"labels": {"nvidia.com/gpu.count": "4"}, "capacity": {"nvidia.com/gpu": "0"}}, True, id="not offered now"
+        ),
+    ],
+)
+def test_gpu_nodes(changes: dict[str, Any], has_gpu: bool) -> None:
+    assert node(**changes).has_gpu is has_gpu
+
+
+def test_the_weaker_of_two_remedies() -> None:
+    order = [Remedy.NONE, Remedy.RESTART, Remedy.REBOOT, Remedy.REPLACE]
+    for one, other in product(range(4), range(4)):
+        assert order[one].at_most(order[other]) is order[min(one, other)]
+
+
+def test_which_phases_are_those_of_a_repair() -> None:
+    assert [phase.value for phase in Phase if phase.under_repair] == ["Repairing", "Waiting", "Verifying"]
 
 
 def test_a_lease_as_the_api_gives_it() -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts import HostError
@@ -13,6 +14,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model im
     Incident,
     Moment,
     Phase,
+    Refusal,
     Remedy,
     Snapshot,
 )
@@ -21,8 +23,12 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan imp
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.settings import SETTINGS
 from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import (
+    CONTROL_PLANE,
     HEALING,
     NOW,
+    REBOOT,
+    REBOOTING,
+    REPLACE,
     UID,
     ago,
     fleet,
@@ -33,8 +39,6 @@ from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import (
     snapshot,
 )
 
-CONTROL_PLANE = {"node-role.kubernetes.io/control-plane": ""}
-
 
 def planned(one: Node, incidents: tuple[Incident, ...] = (), policy: Policy = HEALING) -> Plan:
     return plan_for(snapshot([one, *fleet(9)]), incidents, policy)
@@ -44,40 +48,97 @@ def events(plan: Plan) -> list[str]:
     return [n.event for n in plan.notes]
 
 
+def held(*guards: str) -> tuple[Refusal, ...]:
+    """Refusals as an incident remembers them, with numbers of another day."""
+    return tuple(Refusal("w1", "kubelet_restart", guard, "as it was then") for guard in guards)
+
+
+def waiting(until: datetime | None, attempted: tuple[float, ...] | list[float] = (400,)) -> Incident:
+    """An incident of a node that is restarting."""
+    return incident(phase=Phase.WAITING, attempted=attempted, wait_until=until, boot_id="boot-1")
+
+
 # --- what is to be remembered
 
 NOTES = {
     # id: (the node, its incident, the events that must be noted, whether the plan acts)
     "healthy, no incident": (node(), None, [], False),
-    "sick for a moment": (sick(seconds=5), None, ["open"], False),
-    "sick, a second short of the tolerance": (sick(seconds=119), None, ["open"], False),
+    "sick for a moment": (sick(seconds=5), None, ["open", "hold"], False),
+    "sick, a second short of the tolerance": (sick(seconds=119), None, ["open", "hold"], False),
     "sick for the tolerance": (sick(seconds=120), None, ["open", "confirm"], True),
-    "suspected, still short": (sick(seconds=60), incident(phase=Phase.SUSPECTED, since=60), [], False),
+    "suspected, still short": (sick(seconds=60), incident(phase=Phase.SUSPECTED, since=60), ["hold"], False),
     "suspected for long": (sick(seconds=120), incident(phase=Phase.SUSPECTED, since=120), ["confirm"], True),
-    "flapping, suspected for long": (sick(seconds=5), incident(phase=Phase.SUSPECTED, since=120), [], False),
+    "flapping, suspected for long": (sick(seconds=5), incident(phase=Phase.SUSPECTED, since=120), ["hold"], False),
+    "suspected, still short, as is remembered": (
+        sick(seconds=60),
+        incident(phase=Phase.SUSPECTED, since=60, refusals=held("transient_tolerance")),
+        [],
+        False,
+    ),
+    "suspected, still short, another guard is remembered": (
+        sick(seconds=60),
+        incident(phase=Phase.SUSPECTED, since=60, refusals=held("paused")),
+        ["hold"],
+        False,
+    ),
+    "suspected, still short, one guard more is remembered": (
+        sick(seconds=60),
+        incident(phase=Phase.SUSPECTED, since=60, refusals=held("paused", "transient_tolerance")),
+        ["hold"],
+        False,
+    ),
+    "unhealthy, held by nobody any more": (sick(), incident(refusals=held("paused")), [], True),
     "unhealthy": (sick(), incident(), [], True),
     "unhealthy, tried once": (sick(), incident(attempted=[400]), [], True),
-    "unhealthy, tried three times": (sick(), incident(attempted=[2000, 1000, 400]), ["exhaust"], False),
-    "unhealthy, three attempts but one is old": (sick(), incident(attempted=[90000, 1000, 400]), [], True),
+    "unhealthy, tried three times": (sick(), incident(attempted=[4000, 3000, 2000]), ["exhaust", "hold"], False),
+    "unhealthy, three attempts but one is old": (sick(), incident(attempted=[90000, 3000, 1200]), [], True),
+    "unhealthy, three attempts, and the cool-down has grown": (
+        sick(),
+        incident(attempted=[90000, 3000, 1199]),
+        ["hold"],
+        False,
+    ),
     "a run died in the repair": (sick(), incident(phase=Phase.REPAIRING, attempted=[400]), ["fail"], True),
     "a run died in the repair a moment ago": (
         sick(),
         incident(phase=Phase.REPAIRING, attempted=[10]),
-        ["fail"],
+        ["fail", "hold"],
         False,
     ),
     "a run died in the verification": (sick(), incident(phase=Phase.VERIFYING, attempted=[400]), ["fail"], True),
     "a run died in the last repair": (
         sick(),
         incident(phase=Phase.REPAIRING, attempted=[2000, 1000, 400]),
-        ["fail", "exhaust"],
+        ["fail", "exhaust", "hold"],
         False,
     ),
-    "escalated": (sick(), incident(phase=Phase.ESCALATED, attempted=[2000, 1000, 400]), [], False),
+    "it restarts": (sick(), waiting(ago(-1)), [], False),
+    "it restarts, and other guards speak as well": (sick(unschedulable=True), waiting(ago(-1)), [], False),
+    "it has not come back": (sick(), waiting(NOW), ["fail"], True),
+    "it has not come back, nobody said by when": (sick(), waiting(None), ["fail"], True),
+    "it has not come back, and the cool-down is not over": (
+        sick(),
+        waiting(NOW, attempted=[299]),
+        ["fail", "hold"],
+        False,
+    ),
+    "it has not come back from the last one": (
+        sick(),
+        waiting(NOW, attempted=[4000, 3000, 2000]),
+        ["fail", "exhaust", "hold"],
+        False,
+    ),
+    "escalated": (sick(), incident(phase=Phase.ESCALATED, attempted=[4000, 3000, 2000]), ["hold"], False),
+    "escalated, as is remembered": (
+        sick(),
+        incident(phase=Phase.ESCALATED, attempted=[4000, 3000, 2000], refusals=held("attempts")),
+        [],
+        False,
+    ),
     "escalated, its attempts are old": (
         sick(),
         incident(phase=Phase.ESCALATED, attempted=[90002, 90001, 90000]),
-        [],
+        ["hold"],
         False,
     ),
     "an incident that is over": (sick(), incident(phase=Phase.RECOVERED), ["open", "confirm"], True),
@@ -85,6 +146,10 @@ NOTES = {
     "back while suspected": (node(), incident(phase=Phase.SUSPECTED), ["recover"], False),
     "back while unhealthy": (node(), incident(), ["recover"], False),
     "back while repairing": (node(), incident(phase=Phase.REPAIRING), ["recover"], False),
+    "it has still to go down": (node(boot_id="boot-1"), waiting(ago(-1)), [], False),
+    "it has never gone down": (node(boot_id="boot-1"), waiting(NOW), ["fail", "recover"], False),
+    "back with another boot ID": (node(boot_id="boot-2"), waiting(ago(-1)), ["acted", "recover"], False),
+    "back with another boot ID, and late": (node(boot_id="boot-2"), waiting(NOW), ["acted", "recover"], False),
     "back while verifying": (node(), incident(phase=Phase.VERIFYING), ["recover"], False),
     "back after people helped": (node(), incident(phase=Phase.ESCALATED), ["recover"], False),
     "well for long": (node(), incident(phase=Phase.RECOVERED), [], False),
@@ -103,7 +168,7 @@ def test_notes_and_actions(one: Node, memory: Incident | None, noted: list[str],
 
 def test_every_phase_is_planned_for_sick_and_for_back() -> None:
     for well in (True, False):
-        phases = {m.phase for one, m, *_rest in NOTES.values() if m is not None and (one == node()) is well}
+        phases = {m.phase for one, m, *_rest in NOTES.values() if m is not None and one.is_ready is well}
         assert phases >= {phase for phase in Phase if phase.is_open}
 
 
@@ -117,7 +182,44 @@ def test_messages_of_notes_tell_the_numbers() -> None:
     assert [n.message for n in plan.notes] == [
         "a run is in the middle of kubelet_restart, or ended there",
         "3 attempts, the limit is 3",
+        "cooldown, attempts",
     ]
+    (note,) = planned(sick(), (waiting(ago(5)),)).notes
+    assert note.message == "the node is not back by 2026-11-21T02:59:55Z"
+
+
+def test_a_hold_has_the_refusals_with_their_numbers() -> None:
+    one = sick(seconds=100, unschedulable=True)
+    (note,) = planned(one, (incident(phase=Phase.SUSPECTED, refusals=held("human_cordon")),)).notes
+    assert (note.event, note.message) == ("hold", "human_cordon, transient_tolerance")
+    assert [(r.node, r.rung, r.guard) for r in note.refusals] == [
+        ("w1", "kubelet_restart", "human_cordon"),
+        ("w1", "kubelet_restart", "transient_tolerance"),
+    ]
+    assert "has lasted 100 s" in note.refusals[1].message
+    # The module gets no more of it than what is to be done: the healer that writes it down asks afresh.
+    assert note.to_dict().keys() == {"node", "node_uid", "event", "text"}
+
+
+def test_another_rung_is_another_refusal() -> None:
+    held_soft = incident(refusals=held("human_cordon"))
+    assert planned(sick(unschedulable=True), (held_soft,)).notes == ()
+    seen = snapshot([sick(unschedulable=True), *fleet(9)], silent=["w1"])
+    assert [n.event for n in plan_for(seen, [held_soft], ladders=REBOOTING).notes] == ["hold"]
+
+
+def test_where_nothing_may_be_tried_the_incident_says_so() -> None:
+    policy = Policy(monitor_only=False, remedies={"NodeReady": Remedy.NONE})
+    (note,) = planned(sick(), (incident(),), policy).notes
+    why = "NodeStatusUnknown, and policy.remedies allows None at most"
+    assert (note.event, note.refusals) == ("hold", (Refusal("w1", "none", "ladder", why),))
+    assert planned(sick(), (incident(refusals=note.refusals),), policy).notes == ()
+
+
+def test_a_storm_gives_no_stories_to_nodes_that_have_none() -> None:
+    crowd = [sick(f"w{n}") for n in range(5)]
+    plan = plan_for(snapshot([*crowd, *fleet(5)]), [incident("w0")])
+    assert [(n.node, n.event) for n in plan.notes] == [("w0", "hold")]
 
 
 def test_a_silent_node_that_seems_ready_keeps_its_incident() -> None:
@@ -180,7 +282,7 @@ def test_attempts_of_closed_incidents_count() -> None:
     closed = incident(phase=Phase.RECOVERED, attempted=[3000, 2000, 1000])
     plan = planned(sick(seconds=200), (closed,))
     assert plan.actions == ()
-    assert events(plan) == ["open", "confirm", "exhaust"]
+    assert events(plan) == ["open", "confirm", "exhaust", "hold"]
     assert [r.guard for r in plan.refusals] == ["attempts"]
     assert len(plan.people) == 1 and plan.people[0].startswith("w1: NodeStatusUnknown, 3 attempts in the last")
 
@@ -188,7 +290,7 @@ def test_attempts_of_closed_incidents_count() -> None:
 def test_attempts_add_up_over_incidents() -> None:
     closed = incident(phase=Phase.RECOVERED, attempted=[3000, 2000])
     now_open = incident(phase=Phase.UNHEALTHY, attempted=[1000], since=200)
-    assert events(planned(sick(seconds=200), (closed, now_open))) == ["exhaust"]
+    assert events(planned(sick(seconds=200), (closed, now_open))) == ["exhaust", "hold"]
     assert planned(sick(seconds=200), (now_open,)).actions
 
 
@@ -218,7 +320,8 @@ def test_monitor_only_without_a_named_cluster_is_not_blocked() -> None:
 
 def test_a_storm_is_told_in_few_words() -> None:
     told = plan_for(snapshot([sick(f"w{n}") for n in range(300)])).to_dict()
-    assert (len(told["refused"]), told["refused_left_out"]) == (100, 200)
+    # Two guards for each: one says so, one will for a while after.
+    assert (len(told["refused"]), told["refused_left_out"]) == (100, 500)
     assert len(told["needs_people"]) == 100
     assert told["notes"] == [], "a storm is no story of the single nodes"
 
@@ -252,7 +355,7 @@ def test_only_the_nodes_that_are_asked_for() -> None:
 def test_the_others_are_counted_all_the_same() -> None:
     seen = snapshot([sick("w1"), sick("w2"), node("w3")])
     plan = plan_for(seen, only=["w1"])
-    assert [(r.node, r.guard) for r in plan.refusals] == [("w1", "mass_failure")]
+    assert [(r.node, r.guard) for r in plan.refusals] == [("w1", "mass_failure"), ("w1", "storm_cooldown")]
 
 
 def test_a_name_that_is_not_there_plans_nothing() -> None:
@@ -262,6 +365,114 @@ def test_a_name_that_is_not_there_plans_nothing() -> None:
 def test_workers_come_before_the_control_plane_and_by_name() -> None:
     nodes = [sick("a", labels=CONTROL_PLANE), sick("c"), sick("b"), *fleet(27)]
     assert [a.node for a in plan_for(snapshot(nodes)).actions] == ["b", "c", "a"]
+
+
+# --- what is forgotten
+
+
+@pytest.mark.parametrize(
+    ("closed", "changes", "forgotten"),
+    [
+        pytest.param(604800, {}, False, id="as old as is kept"),
+        pytest.param(604801, {}, True, id="older"),
+        pytest.param(604801, {"attempt_window": 604800}, True, id="as long as an attempt counts"),
+        pytest.param(86401, {"incident_retention": 86400}, True, id="kept for a day"),
+        pytest.param(
+            86401, {"incident_retention": 86400, "attempt_window": 90000}, False, id="its attempts still count"
+        ),
+        pytest.param(90001, {"incident_retention": 86400, "attempt_window": 90000}, True, id="they count no more"),
+    ],
+)
+@pytest.mark.parametrize("phase", [Phase.RECOVERED, Phase.GONE])
+def test_closed_incidents_are_forgotten(phase: Phase, closed: int, changes: dict[str, int], forgotten: bool) -> None:
+    old = incident(phase=phase, closed_at=ago(closed))
+    plan = plan_for(snapshot(fleet(3)), [old], Policy(monitor_only=False, **changes))
+    assert [(n.node, n.node_uid, n.event, n.message) for n in plan.notes] == (
+        [("w1", "uid-w1", "forget", "closed long ago: w1-1")] if forgotten else []
+    )
+
+
+def test_what_is_open_or_has_no_end_is_not_forgotten() -> None:
+    ancient = ago(10**8)
+    kept = [incident("other-0", Phase.ESCALATED, closed_at=ancient), incident("w2", Phase.GONE)]
+    events_of = [n.event for n in plan_for(snapshot([node("w1"), *fleet(3)]), kept).notes]
+    assert "forget" not in events_of
+
+
+def test_one_note_forgets_all_of_a_machine_and_of_that_one_only() -> None:
+    old = [incident(phase=Phase.RECOVERED, closed_at=ago(10**7)) for _ in range(3)]
+    old = [replace(one, name=f"w1-{n}", node_uid="uid-b" if n == 2 else "uid-a") for n, one in enumerate(old)]
+    notes = plan_for(snapshot(fleet(3)), old[::-1]).notes
+    assert [(n.node_uid, n.event, n.message) for n in notes] == [
+        ("uid-a", "forget", "closed long ago: w1-1, w1-0"),
+        ("uid-b", "forget", "closed long ago: w1-2"),
+    ]
+
+
+def test_a_look_at_one_node_forgets_nothing() -> None:
+    old = incident("w1", Phase.RECOVERED, closed_at=ago(10**7))
+    assert plan_for(snapshot([node("w1"), *fleet(3)]), [old], only=["w1"]).notes == ()
+
+
+# --- ladders
+
+
+@pytest.mark.parametrize(
+    ("labels", "remedy", "rungs"),
+    [
+        pytest.param({}, Remedy.REPLACE, ["kubelet_restart", "reboot", "replace", "replace"], id="all of it"),
+        pytest.param({}, Remedy.REBOOT, ["kubelet_restart", "reboot", "reboot", "reboot"], id="up to a reboot"),
+        pytest.param({}, Remedy.RESTART, ["kubelet_restart"] * 4, id="restarts only"),
+        pytest.param(
+            {"nvidia.com/gpu.present": "true"},
+            Remedy.REPLACE,
+            ["kubelet_restart", "reboot", "reboot", "reboot"],
+            id="a GPU node is rebooted at most",
+        ),
+        pytest.param({"nvidia.com/gpu.present": "true"}, Remedy.RESTART, ["kubelet_restart"] * 4, id="or less"),
+    ],
+)
+def test_a_ladder_is_climbed_as_far_as_may_be(labels: dict[str, str], remedy: Remedy, rungs: list[str]) -> None:
+    seen = snapshot([sick(seconds=20000, labels=labels), *fleet(9)], silent=["w1"])
+    policy = Policy(monitor_only=False, remedies={"NodeReady": remedy}, max_attempts=10)
+    ladders = dict.fromkeys(LADDERS, (KUBELET_RESTART, REBOOT, REPLACE))
+    taken = []
+    for attempts in range(4):
+        past = incident(attempted=[15000 - n for n in range(attempts)])
+        taken += [a.rung for a in plan_for(seen, [past], policy, ladders=ladders).actions]
+    assert taken == rungs
+
+
+def test_a_gpu_node_for_which_there_is_only_replacing_is_for_people() -> None:
+    seen = snapshot([sick(capacity={"amd.com/gpu": "1"}), *fleet(9)], silent=["w1"])
+    plan = plan_for(seen, ladders=dict.fromkeys(LADDERS, (REPLACE,)))
+    assert (plan.actions, plan.refusals) == ((), ())
+    assert plan.people == ("w1: NodeStatusUnknown, and it is a GPU node, which is given Reboot at most",)
+
+
+def test_soft_repairs_take_no_place_from_disruptive_ones() -> None:
+    zone = {"topology.kubernetes.io/zone": "a"}
+    ladders = {"NodeNotReady": (KUBELET_RESTART,), "NodeStatusUnknown": (REBOOT,)}
+    a, b = sick("a", status="False", labels=zone), sick("b", labels=zone)
+    others = [node(f"c{n}", labels=zone) for n in range(8)]
+    policy = Policy(monitor_only=False, max_unavailable_percent=10, disabled_checks=frozenset({"NodeHeartbeat"}))
+    both = plan_for(snapshot([a, b, *others], silent=["b"]), policy=policy, ladders=ladders)
+    assert [(x.node, x.disruptive) for x in both.actions] == [("a", False), ("b", True)]
+    two = plan_for(snapshot([sick("a", labels=zone), b, *others], silent=["a", "b"]), policy=policy, ladders=ladders)
+    assert [x.node for x in two.actions] == ["a"]
+    assert [(r.node, r.guard) for r in two.refusals] == [("b", "failure_domain")]
+
+
+def test_a_role_gets_no_longer_than_the_whole_repair() -> None:
+    short = Policy(monitor_only=False, repair_deadline=300)
+    slow = dict.fromkeys(LADDERS, (replace(KUBELET_RESTART, deadline=900),))
+    assert [a.deadline for a in plan_for(snapshot([sick(), *fleet(9)]), policy=short, ladders=slow).actions] == [300]
+
+
+def test_the_age_of_the_look_is_counted() -> None:
+    seen = snapshot([sick(seconds=90), *fleet(9)])
+    assert [r.guard for r in plan_for(seen, late=29).refusals] == ["transient_tolerance"]
+    assert [a.node for a in plan_for(seen, late=30).actions] == ["w1"]
 
 
 # --- the action
@@ -296,7 +507,7 @@ def test_a_node_with_a_wrong_clock_has_its_time_from_the_incident(ahead: int) ->
     seen = snapshot([one, *fleet(9)])
     seen = replace(seen, heartbeats={**(seen.heartbeats or {}), "w1": Heartbeat(ago(5 + ahead), 40)})
     first = plan_for(seen)
-    assert (first.actions, [n.event for n in first.notes]) == ((), ["open"])
+    assert (first.actions, [n.event for n in first.notes]) == ((), ["open", "hold"])
     for since, acts in ((119, False), (120, True)):
         assert bool(plan_for(seen, [incident(since=since)]).actions) is acts
 
@@ -422,7 +633,7 @@ def test_nodes_of_one_cause_get_no_story_each_but_one_that_flaps_does() -> None:
     told = incident("w1", phase=Phase.RECOVERED, history=moments)
     plan = plan_for(snapshot([sick("w1"), *fleet(9)]), [told])
     assert {r.guard for r in plan.refusals} == {"pattern"}
-    assert events(plan) == ["open", "confirm"]
+    assert events(plan) == ["open", "confirm", "hold"]
 
 
 def test_where_the_api_has_no_time_the_incident_has_one() -> None:

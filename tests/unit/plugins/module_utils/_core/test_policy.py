@@ -18,9 +18,11 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.settings
     Listing,
     PolicyError,
     Table,
+    Text,
     parse_policy,
     read_settings,
 )
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.windows import DAYS, Window
 
 # What _cluster/policy_source.py says about where the policy came from; nobody sets them.
 NO_SETTINGS = {"trouble", "braked"}
@@ -35,6 +37,19 @@ INTEGERS = {name: one for name, one in SETTINGS.items() if isinstance(one, Integ
 FLAGS = {name: one for name, one in SETTINGS.items() if isinstance(one, Flag)}
 LISTINGS = {name: one for name, one in SETTINGS.items() if isinstance(one, Listing)}
 TABLES = {name: one for name, one in SETTINGS.items() if isinstance(one, Table)}
+TEXTS = {name: one for name, one in SETTINGS.items() if isinstance(one, Text)}
+# Those of the state machine and its guards: default, lowest, highest.
+DECIDED = {
+    "cooldown": (300, 0, 86400),
+    "cooldown_max": (3600, 0, 86400),
+    "repair_deadline": (600, 300, 3600),
+    "waiting_timeout": (600, 60, 3600),
+    "waiting_timeout_gpu": (2400, 60, 7200),
+    "evidence_age": (60, 30, 300),
+    "storm_cooldown": (600, 0, 86400),
+    "max_unavailable_percent": (20, 1, 100),
+    "incident_retention": (604800, 86400, 31536000),
+}
 NO_INTEGERS = [
     True,
     False,
@@ -81,6 +96,12 @@ def test_promised_names_defaults_and_ranges() -> None:
         setting = INTEGERS[name]
         assert (getattr(Policy(), name), setting.low, setting.high) == promise
     assert Policy().notification_enabled is True
+
+
+@pytest.mark.parametrize("name", DECIDED)
+def test_defaults_and_ranges_of_the_state_machine(name: str) -> None:
+    setting = INTEGERS[name]
+    assert (getattr(Policy(), name), setting.low, setting.high) == DECIDED[name]
 
 
 def test_defaults_touch_nothing() -> None:
@@ -144,12 +165,33 @@ GOOD_COLLECTIONS: dict[str, tuple[str, Any, Any]] = {
     "the highest threshold": ("thresholds", {A_CHECK: 604800}, {A_CHECK: 604800}),
     "remedies": ("remedies", {A_CHECK: "reboot"}, {A_CHECK: Remedy.REBOOT}),
     "no remedy, as YAML reads it": ("remedies", {A_CHECK: None}, {A_CHECK: Remedy.NONE}),
+    "a window": ("maintenance_windows", [{"start": "22:00", "end": "04:30"}], (Window(1320, 270, DAYS, "UTC"),)),
+    "a window as YAML 1.1 reads it": ("maintenance_windows", [{"start": 1320, "end": 60}], (Window(1320, 60),)),
+    "a window in full": (
+        "maintenance_windows",
+        [{"start": "0:00", "end": "24:00", "days": ["Sun", "Sat", "Sun"], "timezone": "Europe/Berlin"}],
+        (Window(0, 1440, ("Sat", "Sun"), "Europe/Berlin"),),
+    ),
+    "no windows": ("maintenance_windows", [], ()),
+    "approvals": ("approval_required", ["Reboot", "Replace"], (Remedy.REBOOT, Remedy.REPLACE)),
 }
 AN_ADDRESS = "expected an address like https://10.0.0.1:6443, got "
 A_NAME = "expected a name that is an RFC 1123 subdomain, got "
 A_PATH = "expected a path like /healthz without the segments . and .. and without \\, got "
 LEAVING = ("/../../../version", "/a/..", "/./a", "/%2e%2E/x", "/.%2e/x", "/..%2fx", "/..\\x", "/%5Cx", "/..?x")
 A_PROBE = "expected a probe with namespace, name, port, and optionally kind (http, https or tcp) and path, got "
+A_WINDOW = "expected a window with start and end, and optionally days and timezone, got "
+A_TIME = "expected a time of the day like 22:00, got "
+A_ZONE = "expected the name of a time zone like Europe/Berlin (UTC where there is no time zone database), got "
+DAYS_LISTED = "expected a list out of Mon, Tue, Wed, Thu, Fri, Sat, Sun, got "
+NIGHT = {"start": "22:00", "end": "04:00"}
+# 22 is an hour to people and a minute to YAML 1.1, so it is neither.
+NO_TIMES = [
+    *("", "22", "22:", ":00", "24:01", "25:00", "22:60", "-1:00", "22:00:00", "ten:00", "２２:00", None, True, 22.0),
+    *(22, 0, 59, 1441, 79200, -60, [], {}),
+]
+NO_ZONES = ["", "Nowhere/City", "Europe", "../etc/passwd", "/etc/localtime", "a\0b", None, 5, [], "CET " * 99]
+NO_DAYS = ["Sat", [], ["sat"], ["Saturday"], ["Sat", None], [6], None, {"Sat": 1}, [["Sat"]]]
 SECONDS = "expected an integer from 0 to 604800 (seconds), got "
 LINES = "one\ntwo\n" * 99
 WELL = {"namespace": "a", "name": "b", "port": 1}
@@ -247,6 +289,40 @@ BAD_COLLECTIONS: dict[str, tuple[str, Any, list[tuple[str, str]]]] = {
         [A_CHECK],
         [("", f"expected a mapping from names of checks to seconds, got ['{A_CHECK}']")],
     ),
+    "no list of windows": (
+        "maintenance_windows",
+        "22:00-04:00",
+        [("", "expected a list of windows, got '22:00-04:00'")],
+    ),
+    "windows that are none": (
+        "maintenance_windows",
+        [NIGHT, "always", {"start": "22:00"}, NIGHT | {"day": "Sat"}],
+        [
+            ("[1]", A_WINDOW + "'always'"),
+            ("[2]", A_WINDOW + "{'start': '22:00'}"),
+            ("[3]", f"{A_WINDOW}{NIGHT | {'day': 'Sat'}}"),
+        ],
+    ),
+    "a window with everything wrong": (
+        "maintenance_windows",
+        [{"start": "noon", "end": 5, "days": "Sat", "timezone": "Berlin"}],
+        [
+            ("[0].start", A_TIME + "'noon'"),
+            ("[0].end", A_TIME + "5"),
+            ("[0].days", DAYS_LISTED + "'Sat'"),
+            ("[0].timezone", A_ZONE + "'Berlin'"),
+        ],
+    ),
+    "approvals of what needs none": (
+        "approval_required",
+        ["Reboot", "Restart", "None", 5, ["Reboot"]],
+        [
+            ("[1]", "expected Reboot or Replace, got 'Restart'"),
+            ("[2]", "expected Reboot or Replace, got 'None'"),
+            ("[3]", "expected Reboot or Replace, got 5"),
+            ("[4]", "expected Reboot or Replace, got ['Reboot']"),
+        ],
+    ),
     "a remedy that is none": (
         "remedies",
         {A_CHECK: "Explode"},
@@ -283,6 +359,52 @@ def test_addresses_with_and_without_a_port(address: str) -> None:
     assert parse_policy({"api_endpoints": [address, f"{address}/"]}).api_endpoints == (address, address)
 
 
+@pytest.mark.parametrize("value", NO_TIMES, ids=repr)
+def test_what_is_no_time_of_the_day(value: object) -> None:
+    said = mistake("maintenance_windows", [NIGHT | {"end": value}])
+    assert said == f"policy.maintenance_windows[0].end: {A_TIME}{value!r}"
+
+
+@pytest.mark.parametrize(
+    ("value", "minute"), [("0:00", 0), ("6:05", 365), (" 23:59 ", 1439), ("24:00", 1440), (60, 60), (1440, 1440)]
+)
+def test_times_of_the_day(value: object, minute: int) -> None:
+    assert parse_policy({"maintenance_windows": [NIGHT | {"start": value}]}).maintenance_windows[0].start == minute
+
+
+@pytest.mark.parametrize("value", NO_ZONES, ids=lambda value: repr(value)[:20])
+def test_what_is_no_time_zone(value: object) -> None:
+    said = mistake("maintenance_windows", [NIGHT | {"timezone": value}])
+    assert said == f"policy.maintenance_windows[0].timezone: {A_ZONE}{value!r}"
+
+
+@pytest.mark.parametrize("value", NO_DAYS, ids=repr)
+def test_what_are_no_days(value: object) -> None:
+    said = mistake("maintenance_windows", [NIGHT | {"days": value}])
+    assert said == f"policy.maintenance_windows[0].days: {DAYS_LISTED}{value!r}"
+
+
+@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("value", [None, 1, True, [], {}, "a\nb", "\x1b[2J", "x" * 201], ids=lambda v: repr(v)[:12])
+def test_what_is_no_line_of_text(name: str, value: object) -> None:
+    assert mistake(name, value) == f"policy.{name}: expected one line of text, at most 200 characters, got {value!r}"
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("", ""),
+        ("  ", ""),
+        ("false", "false"),
+        ("maintenance of the switch\n", "maintenance of the switch"),
+        ("2026-11-22T06:00:00Z moving", "2026-11-22T06:00:00Z moving"),
+        ("x" * 200, "x" * 200),
+    ],
+)
+def test_a_pause_in_words(given: str, meant: str) -> None:
+    assert parse_policy({"paused": given}).paused == meant
+
+
 @pytest.mark.parametrize("name", [*LISTINGS, *TABLES])
 @pytest.mark.parametrize("value", [None, 1, True, "x", 1.5], ids=repr)
 def test_what_is_no_list_and_no_mapping(name: str, value: object) -> None:
@@ -292,8 +414,9 @@ def test_what_is_no_list_and_no_mapping(name: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("colldown", "did you mean cooldown?"),
-        ("Cool_Down", "did you mean cooldown?"),
+        ("colldown", "did you mean cooldown or cooldown_max or storm_cooldown?"),
+        ("recovery_time", "did you mean recovery_timeout or response_time_ms?"),
+        ("Max_Repair", "did you mean max_repairs?"),
         ("node_percent", "did you mean disk_percent or cpu_percent or memory_percent?"),
         ("zzz", "docs/policy.md lists them"),
         ("", "docs/policy.md lists them"),
@@ -310,7 +433,7 @@ def test_the_name_of_an_unknown_setting_neither_fills_nor_breaks_the_line() -> N
 
 
 def test_every_mistake_is_told_at_once() -> None:
-    wrong: dict[str, object] = dict.fromkeys(SETTINGS, "x") | {"unheard_of": 1, "cooldown": 60}
+    wrong: dict[str, object] = dict.fromkeys(SETTINGS, "x") | {"paused": 5, "unheard_of": 1, "cooldown": 60}
     with pytest.raises(PolicyError) as caught:
         parse_policy(wrong)
     mistakes = caught.value.mistakes

@@ -12,6 +12,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model im
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Node, Service
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.record import derive
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.storm import Storm
 from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import NOW, ago, incident, node, sick, snapshot
 
 
@@ -80,6 +81,29 @@ def test_attempts_of_open_incidents_and_the_last_repair_of_all() -> None:
 def test_a_repair_that_runs_has_no_outcome_yet() -> None:
     told = record([sick("w1")], (incident("w1", Phase.REPAIRING, [5]),))
     assert told["lastOutcome"] == "InProgress"
+
+
+def test_when_a_repair_has_last_proven_itself() -> None:
+    assert "lastSucceededTime" not in record([node("w1")])
+    closed = {"phase": Phase.RECOVERED, "attempted": [900]}
+    memory = (
+        incident("w1", **closed, outcome="Repaired", closed_at=ago(500)),
+        incident("w2", **closed, outcome="Repaired", closed_at=ago(300)),
+        incident("w3", **closed, outcome="RecoveredByItself", closed_at=ago(100)),
+        incident("w4", Phase.GONE, [900], outcome="NodeLeft", closed_at=ago(50)),
+        incident("w5", Phase.RECOVERED, [900], outcome="Repaired"),
+    )
+    assert record([node("w1")], memory)["lastSucceededTime"] == "2026-11-21T02:55:00Z"
+    assert record([node("w1")], memory[::-1])["lastSucceededTime"] == "2026-11-21T02:55:00Z"
+
+
+def test_the_last_storm_is_kept() -> None:
+    judgement = judge(snapshot([node("w1")]), Policy())
+    assert "storm" not in derive(judgement, [])
+    storm = Storm("mass_failure", ago(600), ago(60))
+    told = derive(judgement, [], storm)["storm"]
+    assert told == {"cause": "mass_failure", "since": "2026-11-21T02:50:00Z", "ended": "2026-11-21T02:59:00Z"}
+    assert Storm.from_dict(told) == storm
 
 
 def test_the_record_does_not_change_with_the_moment() -> None:

@@ -1,0 +1,138 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where the playbook heal runs what, and the fence in front of what it does on a host."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jinja2 import Environment
+
+from lab.paths import CHECKOUT
+
+PLAYBOOKS, ROLES = CHECKOUT / "playbooks", CHECKOUT / "roles"
+HOST = "{{ repair_node_action.host }}"
+TURN = [PLAYBOOKS / "tasks" / f"{name}.yml" for name in ("act", "repair", "slot", "stretch", "turn")]
+INCLUDES = {"ansible.builtin.include_tasks", "ansible.builtin.import_tasks", "ansible.builtin.include_role"}
+
+
+def read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+# --- become
+
+
+def leaves(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Every task but includes. A block or an include that has variables of its own gives them to what is inside."""
+    for task in tasks:
+        inside = [one for part in ("block", "rescue", "always") for one in task.get(part, [])]
+        if inside or INCLUDES & set(task):
+            if "ansible.builtin.import_tasks" not in task:
+                assert "ansible_become" not in task.get("vars", {}), task
+            yield from leaves(inside)
+        else:
+            yield task
+
+
+def all_tasks() -> list[dict[str, Any]]:
+    play = read(PLAYBOOKS / "heal.yml")[0]
+    assert "ansible_become" not in play.get("vars", {}) and "become" not in play
+    read_here = [play["tasks"], read(ROLES / "repair_node" / "tasks" / "main.yml"), *map(read, TURN)]
+    return [task for tasks in read_here for task in leaves(tasks)]
+
+
+def test_the_hosts_become_holds_on_the_hosts_and_on_no_controller() -> None:
+    tasks = all_tasks()
+    on_host = [task for task in tasks if task.get("delegate_to") == HOST]
+    assert on_host and len(tasks) > 20
+    for task in tasks:
+        if task in on_host:
+            assert "ansible.builtin.raw" in task and "ansible_become" not in task.get("vars", {}), task
+        else:
+            assert task.get("delegate_to", "localhost") == "localhost", task
+            assert task["vars"]["ansible_become"] is False, task
+
+
+# --- the fence
+
+
+def fence(since: int, within: int) -> str:
+    """The shell text of the role, with these numbers in it."""
+    variables = read(ROLES / "repair_node" / "vars" / "main.yml")
+    begun: Mapping[str, int] = {"act_within_seconds": within}
+    text: str = (
+        Environment(autoescape=True)
+        .from_string(variables["__repair_node_fence"])
+        .render(__repair_node_since=since, __repair_node_begun=begun)
+    )
+    return text
+
+
+def uptime() -> int:
+    return int(float(Path("/proc/uptime").read_text(encoding="ascii").split()[0]))
+
+
+def run(script: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False, timeout=10)
+
+
+# Seconds from now at which the host was asked, and how long the command may take to come.
+@pytest.mark.parametrize(("asked", "within"), [(-10, 60), (0, 60), (-50, 60)])
+def test_a_command_in_time_is_carried_out(asked: int, within: int) -> None:
+    done = run(f"{fence(uptime() + asked, within)} echo done")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+
+
+@pytest.mark.parametrize(
+    ("asked", "within"),
+    [
+        (-100, 60),  # It comes too late.
+        (100, 60),  # The host has restarted since it was asked.
+        (-100, 0),  # There never was any time.
+        (0, -20),
+    ],
+)
+def test_a_command_out_of_time_does_nothing(asked: int, within: int) -> None:
+    done = run(f"{fence(uptime() + asked, within)} echo done")
+    assert (done.returncode, done.stdout) == (71, "")
+    assert done.stderr == "this command comes too late, nothing was done\n"
+
+
+def test_a_host_without_an_uptime_does_nothing() -> None:
+    text = fence(0, 2**31).replace("/proc/uptime", "/nowhere")
+    assert run(f"{text} echo done").returncode == 71
+    assert run(f"{text.replace('/nowhere', '/proc/version')} echo done").returncode == 71
+
+
+def test_it_stands_within_quotes_and_holds_nothing_but_numbers() -> None:
+    text = fence(123, 45)
+    assert not set(text) & set("'\"`") and "\n" not in text.strip() and " 123 ]" in text and " 168 ]" in text
+    evil = Environment(autoescape=True).from_string(
+        read(ROLES / "repair_node" / "vars" / "main.yml")["__repair_node_fence"]
+    )
+    assert "reboot" not in evil.render(
+        __repair_node_since="1; reboot", __repair_node_begun={"act_within_seconds": "1; reboot"}
+    )
+
+
+def test_every_role_of_a_rung_puts_it_in_front_of_what_it_changes() -> None:
+    """The command of kubelet_restart, as the rung's entry point makes it and as the role alone does."""
+    rung = read(ROLES / "kubelet_restart" / "tasks" / "rung.yml")[0]
+    assert rung["vars"]["__kubelet_restart_fence"] == "{{ repair_node_fence }}"
+    assert read(ROLES / "kubelet_restart" / "vars" / "main.yml")["__kubelet_restart_fence"] == ""
+    raws = [
+        task["ansible.builtin.raw"]
+        for task in leaves(read(ROLES / "kubelet_restart" / "tasks" / "main.yml"))
+        if "ansible.builtin.raw" in task and task.get("changed_when") is not False
+    ]
+    assert len(raws) == 1
+    script = raws[0].partition("sh -c '")[2]
+    assert script.lstrip().startswith("{{ __kubelet_restart_fence }}\n")
