@@ -34,9 +34,11 @@ options:
     description:
       - V(note) writes down what a plan wants remembered, as far as a fresh observation still agrees.
       - V(begin) observes afresh, asks every guard again, and begins the repair only if it is still called for. The attempt counts from here on.
-      - V(acted) says that the repair's role has ended well.
+      - V(acted) says that the repair's role has ended well. If the repair has taken longer than it may, the attempt fails, and RV(proceed) is
+        false.
       - V(fail) says that it has failed.
-      - V(verify) waits until fresh observations prove the node healthy, which closes the incident, or until O(timeout), which fails the attempt.
+      - V(verify) waits until fresh observations prove the node healthy, which closes the incident, or until O(timeout) or the deadline of the
+        repair, which fails the attempt. A node that restarts is waited for first, until it is back with another boot ID.
     type: str
     required: true
     choices:
@@ -66,10 +68,13 @@ options:
         choices:
           - open
           - confirm
+          - acted
           - fail
           - recover
           - exhaust
+          - hold
           - leave
+          - forget
       text:
         description: Why. The text of the fresh plan is what is written.
         type: str
@@ -133,6 +138,13 @@ phase:
   returned: success, for every event but V(note), and if an incident was written
   type: str
   sample: Recovered
+act_within_seconds:
+  description:
+    - How many seconds the repair may wait before it touches its host. After that what was seen is too old, or the lease may have passed on
+      before the repair is over.
+  returned: success and O(event=begin), and if RV(proceed)
+  type: int
+  sample: 54
 """
 
 import typing as t
@@ -168,7 +180,17 @@ def main() -> t.NoReturn:
                     "event": {
                         "type": "str",
                         "required": True,
-                        "choices": ["open", "confirm", "fail", "recover", "exhaust", "leave"],
+                        "choices": [
+                            "open",
+                            "confirm",
+                            "acted",
+                            "fail",
+                            "recover",
+                            "exhaust",
+                            "hold",
+                            "leave",
+                            "forget",
+                        ],
                     },
                     "text": {"type": "str"},
                 },
@@ -220,6 +242,8 @@ def main() -> t.NoReturn:
         }
         if outcome.incident is not None:
             result.update(incidents=[outcome.incident.name], phase=outcome.incident.phase.value)
+        if params["event"] == "begin" and outcome.proceed:
+            result["act_within_seconds"] = outcome.act_within
         return result
 
     run(module, body)

@@ -182,6 +182,11 @@ notes:
       node_uid: 5f3c1f0a-8f0e-4d56-bb0c-6f1a3b0c2d11
       event: open
       text: NodeStatusUnknown, Kubelet stopped posting node status.
+health_check_interval:
+  description: Seconds between two looks, as the policy says.
+  returned: success
+  type: int
+  sample: 30
 writes_needed:
   description: Whether a run has anything to write or to do.
   returned: success
@@ -242,6 +247,7 @@ def main() -> t.NoReturn:
             "changed": False,
             "monitor_only": policy.monitor_only,
             "braked": policy.braked,
+            "health_check_interval": policy.health_check_interval,
             "writes_needed": may_write
             and bool(plan.actions or plan.notes or stale_record(client, seen) or learning_due(seen.snapshot)),
             **result,

@@ -154,26 +154,25 @@ class Played:
 Play = Callable[..., Played]
 
 
-def play_in(
+def start_play(
     home: Path,
     playbook: str,
     variables: Mapping[str, Any],
     *options: str,
     inventory: str = "",
     environment: Mapping[str, str] | None = None,
-) -> Played:
-    """Run a playbook of the collection as a user would, in a home of its own."""
+) -> subprocess.Popen[str]:
+    """Start a playbook of the collection as a user would, in a home of its own."""
     hosts, extra = home / "hosts.ini", home / "vars.json"
     hosts.write_text(inventory or "localhost ansible_connection=local\n", encoding="utf-8")
     extra.write_text(json.dumps(dict(variables)), encoding="utf-8")
     program = shutil.which("ansible-playbook")
     assert program, "run the tests through lab.toolchain"
-    done = subprocess.run(
+    return subprocess.Popen(
         [program, f"selfheal.kubernetes.{playbook}", "-i", hosts, "-e", f"@{extra}", *options],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        timeout=240,
-        check=False,
         stdin=subprocess.DEVNULL,
         cwd=home,
         env={
@@ -185,7 +184,22 @@ def play_in(
             **(environment or {}),
         },
     )
-    return Played(done.returncode, done.stdout + done.stderr)
+
+
+def end_of(running: subprocess.Popen[str], seconds: float = 240) -> Played:
+    """What becomes of a run that was started; one that does not end in time is killed."""
+    try:
+        output, _none = running.communicate(timeout=seconds)
+    except BaseException:
+        running.kill()
+        running.communicate()
+        raise
+    return Played(running.returncode, output)
+
+
+def play_in(home: Path, playbook: str, variables: Mapping[str, Any], *options: str, **more: Any) -> Played:
+    """Run a playbook of the collection as a user would, in a home of its own."""
+    return end_of(start_play(home, playbook, variables, *options, **more))
 
 
 @pytest.fixture

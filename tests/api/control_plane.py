@@ -9,6 +9,7 @@ Nothing moves by itself in such a cluster, so a test says what its nodes are and
 
 from __future__ import annotations
 
+import copy
 import csv
 import ctypes
 import json
@@ -51,7 +52,7 @@ def _free_ports(count: int) -> list[int]:
             one.close()
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """In the child before it becomes the program: a killed test run leaves no server behind (PR_SET_PDEATHSIG)."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
@@ -64,6 +65,8 @@ class Audited:
     verb: str
     uri: str
     code: int
+    # Which token of a service account it was; two of them are as good as two users.
+    credential: str = ""
 
     @property
     def mutates(self) -> bool:
@@ -158,7 +161,7 @@ class ControlPlane:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    preexec_fn=_die_with_parent,  # noqa: PLW1509 (one system call, which takes no lock)
+                    preexec_fn=die_with_parent,  # noqa: PLW1509 (one system call, which takes no lock)
                 )
             )
 
@@ -205,6 +208,12 @@ class ControlPlane:
         except ValueError:
             return answer.status, answer.data.decode("utf-8", "replace")
 
+    def with_own_connections(self) -> ControlPlane:
+        """The same cluster for a process that was forked, which must not share its parent's connections."""
+        other = copy.copy(self)
+        other._pool = None
+        return other
+
     def must(self, method: str, path: str, body: Any = None, patch: str = "merge-patch") -> Any:
         """A request that has to succeed; its decoded answer."""
         status, answer = self.request(method, path, body, patch=patch)
@@ -249,7 +258,13 @@ class ControlPlane:
             stream.seek(since)
             events = [json.loads(line) for line in stream if line.endswith(b"\n")]
         return [
-            Audited(e["user"]["username"], e["verb"], e["requestURI"], (e.get("responseStatus") or {}).get("code", 0))
+            Audited(
+                e["user"]["username"],
+                e["verb"],
+                e["requestURI"],
+                (e.get("responseStatus") or {}).get("code", 0),
+                "".join((e["user"].get("extra") or {}).get("authentication.kubernetes.io/credential-id", [])),
+            )
             for e in events
             # The API server keeps a Lease of its own.
             if e["stage"] == "ResponseComplete" and e["user"]["username"] != "system:apiserver"

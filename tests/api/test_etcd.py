@@ -30,7 +30,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks.e
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Snapshot
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Etcd
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
-from ansible_collections.selfheal.kubernetes.tests.api.control_plane import _die_with_parent, _free_ports
+from ansible_collections.selfheal.kubernetes.tests.api.control_plane import _free_ports, die_with_parent
 from ansible_collections.selfheal.kubernetes.tests.unit.plugins.module_utils._cluster.fake_server import Authority
 
 NAMES = ("m0", "m1", "m2")
@@ -80,7 +80,7 @@ class EtcdCluster:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 (one system call, which takes no lock)
+                preexec_fn=die_with_parent,  # noqa: PLW1509 (one system call, which takes no lock)
             )
 
     def signal(self, name: str, number: signal.Signals) -> None:

@@ -11,7 +11,8 @@ import os
 import re
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from ansible_collections.selfheal.kubernetes.tests.api.conftest import Play, Pla
 from ansible_collections.selfheal.kubernetes.tests.api.control_plane import (
     ADMIN_TOKEN,
     HEALER_LEASE,
+    INCIDENTS,
     RECORDS,
     STRANGER_TOKEN,
     Audited,
@@ -30,6 +32,8 @@ from ansible_collections.selfheal.kubernetes.tests.api.control_plane import (
 )
 
 NODES = ("w1", "w2", "w3", "w4", "w5")
+CONFIG_MAPS = "/api/v1/namespaces/self-healing/configmaps"
+STATS = {"ANSIBLE_SHOW_CUSTOM_STATS": "1"}
 # The "host" of these tests is this machine, or rather the programs of a folder on it.
 MACHINE_ID = Path("/etc/machine-id")
 LOCALHOST = "localhost ansible_connection=local\n"
@@ -75,6 +79,14 @@ def one_clear_line(played: Played, words: str) -> None:
     assert all(r"\n" not in line for line in told), told
 
 
+def until(happened: Callable[[], bool]) -> None:
+    """Wait until something has happened that is bound to."""
+    end = time.monotonic() + 120
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
 def untouched(cluster: ControlPlane, mark: int) -> None:
     """Nobody but the API server itself has changed anything since the mark."""
     assert [a for a in cluster.audited(mark) if a.mutates] == []
@@ -90,8 +102,8 @@ class Kubelet:
     the node is Ready and its Lease moves.
     """
 
-    def __init__(self, cluster: ControlPlane, node: str, folder: Path) -> None:
-        self.folder, self.restarted = folder, folder / "restarted"
+    def __init__(self, cluster: ControlPlane, node: str, folder: Path, restart_takes: int) -> None:
+        self.folder, self.restarted, self.asked = folder, folder / "restarted", folder / "asked"
         self._cluster, self._node = cluster, node
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._live, daemon=True)
@@ -99,7 +111,7 @@ class Kubelet:
         self._program(
             "systemctl",
             f"""case "$1" in
-  restart) touch '{self.restarted}' ;;
+  restart) touch '{self.restarted}'; sleep {restart_takes} ;;
   is-active) test -e '{self.restarted}' ;;
   show)
     names= form=
@@ -119,7 +131,7 @@ class Kubelet:
     done ;;
 esac""",
         )
-        self._program("curl", f"test -e '{self.restarted}'")
+        self._program("curl", f"echo \"$@\" >>'{self.asked}'; test -e '{self.restarted}'")
         self._program("journalctl", "echo kubelet: nothing to say")
 
     def _program(self, name: str, text: str) -> None:
@@ -146,8 +158,10 @@ esac""",
 
 
 @pytest.fixture
-def kubelet(sick: ControlPlane, tmp_path: Path) -> Iterator[Kubelet]:
-    with Kubelet(sick, "w1", tmp_path / "host") as made:
+def kubelet(sick: ControlPlane, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Kubelet]:
+    """The kubelet of w1, on this machine. A parameter says how many seconds its restart takes."""
+    sick.is_machine("w1", MACHINE_ID.read_text(encoding="utf-8").strip())
+    with Kubelet(sick, "w1", tmp_path / "host", getattr(request, "param", 0)) as made:
         yield made
 
 
@@ -156,10 +170,31 @@ def on_host(kubelet: Kubelet) -> dict[str, str]:
 
 
 LOCAL_HOSTS = LOCALHOST + "machine-1 selfheal_node=w1 ansible_connection=local\n"
+HEAL = {"selfheal_monitor_only": False}
+
+
+def as_root(folder: Path, before_restart: str = "") -> tuple[str, dict[str, str], Path]:
+    """An inventory whose every host becomes root by a program of ours, its environment, and what that program ran.
+
+    Root may be who is root already, so that this works for whoever runs the tests.
+    """
+    program, log = folder / "become", folder / "became"
+    program.write_text(
+        f"""#!/bin/sh
+for last; do :; done
+echo "$last" >>'{log}'
+case "$last" in *"systemctl restart"*) last=$(echo "$last" | sed '1s/ ; / ; {before_restart or ":"}; /') ;; esac
+exec /bin/sh -c "$last"
+""",
+        encoding="utf-8",
+    )
+    program.chmod(0o755)
+    inventory = f"{LOCAL_HOSTS}[all:vars]\nansible_become=true\nansible_become_exe={program}\n"
+    return inventory, {"ANSIBLE_BECOME_ALLOW_SAME_USER": "1"}, log
 
 
 def test_heal_repairs_and_proves_it(
-    sick: ControlPlane, play: Play, as_healer: dict[str, Any], kubelet: Kubelet
+    sick: ControlPlane, play: Play, as_healer: dict[str, Any], kubelet: Kubelet, tmp_path: Path
 ) -> None:
     variables = as_healer | {"selfheal_monitor_only": False, "selfheal_holder": "run-of-the-test"}
     # A host that is not the node's machine is not touched, and is no attempt.
@@ -171,9 +206,18 @@ def test_heal_repairs_and_proves_it(
     assert not sick.get(HEALER_LEASE)["spec"].get("holderIdentity")
 
     sick.is_machine("w1", MACHINE_ID.read_text(encoding="utf-8").strip())
-    played = play("heal", variables, inventory=LOCAL_HOSTS, environment=on_host(kubelet))
+    inventory, environment, became = as_root(tmp_path)
+    inventory += "kubelet_restart_healthz_port=10249\n"
+    played = play("heal", variables, inventory=inventory, environment=STATS | environment | on_host(kubelet))
     assert played.code == 0, played.output
     assert kubelet.restarted.exists()
+    # What the inventory says of a host holds there, and only there: three commands ran as root, and no module did.
+    commands = became.read_text(encoding="utf-8")
+    assert commands.count("BECOME-SUCCESS") == 3 and "python" not in commands, commands
+    assert commands.count("/etc/machine-id") == commands.count("systemctl restart") == 1, commands
+    assert set(kubelet.asked.read_text(encoding="utf-8").split()) & {"http://127.0.0.1:10248/healthz"} == set()
+    assert "http://127.0.0.1:10249/healthz" in kubelet.asked.read_text(encoding="utf-8")
+    assert (stats_of(played)["selfheal_outcome"], stats_of(played)["selfheal_verdict"]) == ("repaired", "healthy")
     assert "REPAIRED kubelet_restart on w1: proven healthy" in said(played)
     status = sick.incidents()["w1-1"]["status"]
     assert [m["phase"] for m in status["history"]] == ["Suspected", "Unhealthy", "Repairing", "Verifying", "Recovered"]
@@ -194,9 +238,158 @@ def test_heal_repairs_and_proves_it(
     assert healers and not [a for a in healers if a.mutates]
 
 
-# --- what is wrong with the input: one line, a code that is not 0, and nothing changed
+def test_a_command_that_comes_too_late_does_nothing(
+    sick: ControlPlane, play: Play, as_healer: dict[str, Any], kubelet: Kubelet, tmp_path: Path
+) -> None:
+    """It must come within 30 s and takes 31 to its host, as if the healer had been suspended in between."""
+    inventory, environment, became = as_root(tmp_path, "sleep 31")
+    variables = as_healer | HEAL | {"selfheal_policy": {"evidence_age": 30}}
+    played = play("heal", variables, inventory=inventory, environment=STATS | environment | on_host(kubelet))
+    assert "systemctl restart" in became.read_text(encoding="utf-8")
+    one_clear_line(played, "machine-1: this command comes too late, nothing was done")
+    assert not kubelet.restarted.exists()
+    status = sick.incidents()["w1-1"]["status"]
+    assert (status["phase"], status["outcome"], status["attempts"]) == ("Unhealthy", "RepairFailed", 1)
+    assert stats_of(played)["selfheal_outcome"] == "failed"
+    assert not sick.get(HEALER_LEASE)["spec"].get("holderIdentity")
 
-HEAL = {"selfheal_monitor_only": False}
+
+@pytest.mark.parametrize("kubelet", [5], indirect=True)
+def test_a_repair_past_its_deadline_has_failed_and_is_not_verified(
+    sick: ControlPlane, play: Play, as_healer: dict[str, Any], kubelet: Kubelet
+) -> None:
+    def let_time_pass() -> None:
+        until(kubelet.restarted.exists)
+        sick.must("PATCH", f"{INCIDENTS}/w1-1", {"status": {"deadline": "2020-01-01T00:00:00Z"}})
+
+    with ThreadPoolExecutor(1) as pool:
+        passed = pool.submit(let_time_pass)
+        played = play("heal", as_healer | HEAL, inventory=LOCAL_HOSTS, environment=on_host(kubelet))
+        passed.result()
+    one_clear_line(played, "w1: kubelet_restart took longer than the repair may take")
+    status = sick.incidents()["w1-1"]["status"]
+    assert [m["phase"] for m in status["history"]] == ["Suspected", "Unhealthy", "Repairing", "Unhealthy"]
+    assert "TASK [selfheal.kubernetes.repair_node : Verify by fresh observations]\nskipping" in re.sub(
+        r" \*+$", "", played.output, flags=re.MULTILINE
+    )
+
+
+# --- turn after turn
+
+PACE = {"selfheal_policy": {"health_check_interval": 10}}
+
+
+def turns_of(played: Played) -> int:
+    return played.output.count("TASK [Plan]")
+
+
+def test_turns_follow_each_other_and_quiet_ones_say_and_write_nothing(
+    sick: ControlPlane, play: Play, as_healer: dict[str, Any], kubelet: Kubelet
+) -> None:
+    """The interval is the cluster's own, each turn looks afresh, and the lease is free between them."""
+    sick.must(
+        "POST", CONFIG_MAPS, {"metadata": {"name": "self-healing-config"}, "data": {"health_check_interval": "10"}}
+    )
+    begun = time.monotonic()
+    try:
+        played = play(
+            "heal",
+            as_healer | HEAL | {"selfheal_run_for": 70},
+            inventory=LOCAL_HOSTS,
+            environment=STATS | on_host(kubelet),
+        )
+    finally:
+        sick.must("DELETE", f"{CONFIG_MAPS}/self-healing-config")
+    lasted = time.monotonic() - begun
+    assert played.code == 0, played.output
+    assert 60 < lasted < 140, lasted
+    # The first turn heals, which takes 15 s and more; then there is one in 10 s.
+    assert 3 <= turns_of(played) <= 8, played.output
+    told = said(played)
+    assert told.count("REPAIRED kubelet_restart on w1") == 1
+    assert told.count("is UNHEALTHY, 5 nodes seen") == told.count("is HEALTHY, 5 nodes seen") == 1, played.output
+    assert played.output.count("TASK [Take the cluster's lease]") == 1
+    assert len(sick.incidents()) == 1 and sick.get(HEALER_LEASE)["spec"]["leaseTransitions"] == 1
+    handed = stats_of(played)
+    assert (handed["selfheal_outcome"], handed["selfheal_verdict"]) == ("repaired", "healthy")
+    assert [r["outcome"] for r in handed["selfheal_results"]] == ["repaired"]
+
+
+def test_a_turn_that_goes_wrong_or_finds_the_lease_busy_does_not_end_the_run(
+    sick: ControlPlane, play: Play, as_healer: dict[str, Any], kubelet: Kubelet, healer_token: str
+) -> None:
+    """First the owner's settings have a mistake, then another run is at work, and then the way is free."""
+    other = lease.acquire(sick.client(healer_token), "awx-job-4711", 900)
+    sick.must("POST", CONFIG_MAPS, {"metadata": {"name": "self-healing-config"}, "data": {"cooldown": "-1"}})
+
+    mark = sick.audit_mark()
+
+    def seen(verb: str, path: str) -> bool:
+        mine = [a for a in sick.audited(mark) if a.user.endswith("selfheal-healer") and a.verb == verb]
+        return any(path in a.uri for a in mine)
+
+    def clear_the_way() -> None:
+        until(lambda: seen("list", "/api/v1/nodes"))
+        sick.must("DELETE", f"{CONFIG_MAPS}/self-healing-config")
+        until(lambda: seen("get", HEALER_LEASE))
+        assert not kubelet.restarted.exists()
+        lease.release(sick.client(ADMIN_TOKEN), other.holder, other.token)
+
+    with ThreadPoolExecutor(1) as pool:
+        cleared = pool.submit(clear_the_way)
+        variables = as_healer | HEAL | PACE | {"selfheal_run_for": 60}
+        played = play("heal", variables, inventory=LOCAL_HOSTS, environment=STATS | on_host(kubelet))
+        cleared.result()
+    assert played.code == 0, played.output
+    words = (
+        r"fatal: .*self-healing-config\.data\.cooldown: expected an integer.*"
+        r"this turn is passed over: busy: awx-job-4711 heals this cluster now, its lease lasts \d+ s.*"
+        r"REPAIRED kubelet_restart on w1: proven healthy"
+    )
+    assert re.search(words, said(played)), played.output
+    assert stats_of(played)["selfheal_outcome"] == "repaired"
+
+
+# How a loop of one turn ends: who else is sick, the owner's settings, the code, the outcome, and words of its output.
+ENDS: dict[str, tuple[str, dict[str, str], int, str, str]] = {
+    "busy": ("", {}, 4, "busy", "nothing was done: busy: awx-job-4711 heals this cluster now, its lease lasts"),
+    "blocked": ("", {"cooldown": "-1"}, 2, "blocked", "verdict unhealthy: .*data.cooldown: expected an integer"),
+    "people": ("w2", {}, 2, "people", "w1: NodeStatusUnknown, .*NetworkPartition"),
+    "nothing": ("", {"paused": "by hand"}, 0, "nothing", "guard paused"),
+    "failed": ("", {}, 2, "failed", "w1 cannot be reached"),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_how_a_run_of_several_turns_ends(
+    sick: ControlPlane, play: Play, as_healer: dict[str, Any], healer_token: str, name: str
+) -> None:
+    also_sick, config, code, outcome, words = ENDS[name]
+    if also_sick:
+        sick.make_sick(also_sick)
+    if name == "busy":
+        lease.acquire(sick.client(healer_token), "awx-job-4711", 900)
+    sick.must("POST", CONFIG_MAPS, {"metadata": {"name": "self-healing-config"}, "data": config})
+    try:
+        played = play("heal", as_healer | HEAL | {"selfheal_run_for": 1}, inventory=HOSTS, environment=STATS)
+    finally:
+        sick.must("DELETE", f"{CONFIG_MAPS}/self-healing-config")
+    assert played.code == code, played.output
+    assert stats_of(played)["selfheal_outcome"] == outcome
+    if code:
+        one_clear_line(played, words)
+    else:
+        assert re.search(words, said(played)), played.output
+
+
+def test_a_mistake_in_what_the_run_was_told_ends_it_at_once(play: Play, as_healer: dict[str, Any]) -> None:
+    variables = as_healer | HEAL | {"selfheal_run_for": 3600, "selfheal_policy": {"cooldown": -1}}
+    played = play("heal", variables, inventory=HOSTS)
+    one_clear_line(played, "policy.cooldown: expected an integer from 0 to 86400")
+    assert turns_of(played) == 1
+
+
+# --- what is wrong with the input: one line, a code that is not 0, and nothing changed
 
 
 def _revoked(cluster: ControlPlane) -> str:
@@ -213,7 +406,11 @@ def _revoked(cluster: ControlPlane) -> str:
 NOBODY, REVOKED = {"selfheal_host": "nobody", "selfheal_request_deadline": 3}, {"selfheal_api_key": "revoked"}
 NOTHING = dict.fromkeys(("selfheal_host", "selfheal_api_key", "selfheal_ca_cert"), "")
 RUNS_THAT_FAIL: dict[str, tuple[str, dict[str, Any], str]] = {
-    "somebody else is at work": ("heal", HEAL, "busy: awx-job-4711 heals this cluster now"),
+    "somebody else is at work": (
+        "heal",
+        HEAL,
+        r"nothing was done: busy: awx-job-4711 heals this cluster now, its lease lasts \d+ s unless it is renewed",
+    ),
     "another cluster": (
         "heal",
         HEAL | {"selfheal_cluster_uid": "0000"},
@@ -285,6 +482,12 @@ RUNS_THAT_FAIL: dict[str, tuple[str, dict[str, Any], str]] = {
         r"selfheal_cluster_id: not a variable of selfheal.kubernetes, README.md lists them \| selfheal_policy: expected"
         r" a mapping of settings, got cooldown=60 \| selfheal_nodes: expected a list of node names, got an empty one",
     ),
+    "turns for no time": (
+        "heal",
+        {"selfheal_run_for": "1h"},
+        "selfheal_run_for: expected an integer from 0 to 86400 .seconds., got 1h",
+    ),
+    "turns for too long": ("heal", {"selfheal_run_for": 86401}, "selfheal_run_for: .* to 86400 .seconds., got 86401"),
     "a name that is none, to the bootstrap": (
         "bootstrap",
         {"selfheal_namespace": "x"},
@@ -369,7 +572,7 @@ def runs(prepared: ControlPlane, healer_token: str, tmp_path_factory: pytest.Tem
                 variables["selfheal_host"] = nobody
             if variables["selfheal_api_key"] == "revoked":
                 variables["selfheal_api_key"] = revoked
-            environment = {}
+            environment = dict(STATS)
             if variables.pop("kubeconfig", False):
                 environment["KUBECONFIG"] = str(write_kubeconfig(home, prepared, ADMIN_TOKEN))
             hosts, options = variables.pop("hosts", HOSTS), variables.pop("options", [])
@@ -384,7 +587,9 @@ def test_bad_input_ends_in_one_clear_line(runs: Runs, name: str) -> None:
     one_clear_line(runs.played[name], RUNS_THAT_FAIL[name][2])
     # Never an empty success, and never healthy.
     assert "is HEALTHY" not in said(runs.played[name])
-    assert "failed=1" in runs.played[name].output
+    ends = {2: "unreachable=0    failed=1", 4: "unreachable=1    failed=0"}
+    assert ends[runs.played[name].code] in runs.played[name].output
+    assert (runs.played[name].code == 4) == (name == "somebody else is at work")
 
 
 @pytest.mark.parametrize("name", RUNS_THAT_LOOK)
@@ -393,6 +598,26 @@ def test_looking_ends_well(runs: Runs, name: str) -> None:
     assert played.code == 0, played.output
     assert re.search(RUNS_THAT_LOOK[name][2], said(played)), played.output
     assert "changed=0" in played.output and "failed=0" in played.output
+
+
+# What a workflow is told of them; None where the run was refused before it began.
+OUTCOMES = {
+    "monitor-only, the default": "monitored",
+    "check mode": "monitored",
+    "somebody else is at work": "busy",
+    "another cluster": "blocked",
+    "nobody answers": "blocked",
+    "a sick node without a host": "blocked",
+    "turns for no time": None,
+}
+
+
+@pytest.mark.parametrize("name", OUTCOMES)
+def test_a_workflow_is_told_how_it_went(runs: Runs, name: str) -> None:
+    if OUTCOMES[name] is None:
+        assert "selfheal_outcome" not in runs.played[name].output
+    else:
+        assert stats_of(runs.played[name])["selfheal_outcome"] == OUTCOMES[name]
 
 
 def test_none_of_these_runs_has_changed_anything(runs: Runs) -> None:
@@ -442,8 +667,6 @@ def test_a_playbook_can_be_listed(play: Play, playbook: str) -> None:
 
 # Which README.md promises.
 KEYS = {f"selfheal_{name}" for name in ("verdict", "cluster_uid", "counts", "findings", "patterns", "unread")}
-STATS = {"ANSIBLE_SHOW_CUSTOM_STATS": "1"}
-CONFIG_MAPS = "/api/v1/namespaces/self-healing/configmaps"
 
 
 def stats_of(played: Played) -> dict[str, Any]:
@@ -542,7 +765,8 @@ def test_an_unknown_cluster_fails_unless_that_is_allowed(
         healed = play_in(tmp_path, "heal", as_healer | HEAL, inventory=HOSTS, environment=STATS)
         one_clear_line(healed, r"verdict unhealthy: .*self-healing-config\.data\.cooldown: expected an integer")
         # A workflow gets what was found, although nothing was done.
-        assert set(stats_of(healed)) == KEYS and stats_of(healed)["selfheal_verdict"] == "unhealthy"
+        assert set(stats_of(healed)) == KEYS | {"selfheal_outcome"}
+        assert stats_of(healed)["selfheal_verdict"] == "unhealthy"
     finally:
         cluster.must("DELETE", f"{CONFIG_MAPS}/self-healing-config")
     changes = [a for a in cluster.audited(mark) if a.mutates and a.user.endswith("selfheal-healer")]

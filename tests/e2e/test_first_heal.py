@@ -196,7 +196,7 @@ def test_a_run_that_was_killed_is_taken_up_by_the_next_and_heals_a_hung_kubelet(
     assert incident["status"]["phase"] == "Repairing"
 
     stranger = healthy.heal(selfheal_holder="somebody-else", selfheal_policy={"cooldown": 0})
-    assert stranger.code == 2, stranger.output
+    assert stranger.code == 4, stranger.output
     assert "busy: drill-" in stranger.output
 
     healthy.expire_lease()
