@@ -9,7 +9,7 @@ LANE ?=
 in_lane = $(if $(LANE),--lane $(LANE))
 run = $(PYTHON) -m lab.toolchain run $(in_lane) --
 
-.PHONY: help demo test lint format docs sanity unit api e2e corpus bench prove-first-heal prove-judgement clean
+.PHONY: help demo test lint format docs sanity unit api e2e corpus explore mutants simulation nightly bench prove-first-heal prove-judgement prove-state-machine clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ sanity:  ## all sanity tests of ansible-test
 unit:  ## unit tests
 	$(PYTHON) tests/run.py $(in_lane) unit
 
+simulation:  ## thousands of bad nights in a simulated cluster, and what must hold in all of them: SEEDS="1 2", RUNS=500 of each
+	$(run) python -m tests.simulation $(if $(RUNS),--runs $(RUNS)) $(if $(SEEDS),--seeds $(SEEDS))
+
 api:  ## tests against a real etcd and kube-apiserver
 	$(PYTHON) tests/run.py $(in_lane) api
 
@@ -44,14 +47,26 @@ e2e:  ## tests against a real cluster
 corpus:  ## precision and recall of the checks over the labelled snapshots
 	$(run) python -m tests.corpus.score
 
+explore:  ## every interleaving of two healers, request by request: FAULTS=2, DEPTH=80, SCENES="restart storm"
+	$(run) python -m tests.simulation.explore $(if $(FAULTS),--faults $(FAULTS)) $(if $(DEPTH),--depth $(DEPTH)) $(SCENES)
+
+mutants:  ## bugs planted into the collection, one at a time, each of which the simulation must catch: NAMES="no-breaker"
+	$(run) python -m tests.simulation.mutants $(NAMES)
+
 bench:  ## what a look costs, next to others: SIZE=small, A, B or grow; JSON=FILE
 	$(run) python -m bench.observe --size $(or $(SIZE),A) $(if $(JSON),--json $(JSON))
+
+nightly:  ## what takes long, in parts; one that has passed on this tree is not run again: PARTS="mutants explore simulation"
+	$(run) python -m tests.nightly $(PARTS)
 
 prove-first-heal:  ## show that the first repair works and that without it nothing recovers
 	$(PYTHON) -m tests.prove.first_heal
 
 prove-judgement:  ## show that the judgement is right, complete and fast
 	$(PYTHON) -m tests.prove.judgement
+
+prove-state-machine:  ## show that the repair state machine is safe under every interruption
+	$(PYTHON) -m tests.prove.state_machine
 
 clean:  ## remove the lab's clusters and caches, the environments, and build/
 	$(PYTHON) -m lab clean

@@ -29,8 +29,9 @@ from lab.progress import step
 from lab.shell import LabError
 
 OUTPUT = CHECKOUT / "build" / "test"
-GROUPS = ("lint", "sanity", "unit", "api", "e2e", "bench")
-# Seconds after which a part has failed. The long one is for building the node image and for tests on a cluster.
+GROUPS = ("lint", "sanity", "unit", "simulation", "api", "e2e", "bench")
+# Seconds after which a part has failed. The long one is for building the node image and for tests on a cluster, real or
+# of an API server alone.
 LIMIT = 1200.0
 LONG_LIMIT = 2700.0
 # What a user gets. Something new in the tarball is either meant for users, and belongs here, or in build_ignore.
@@ -209,10 +210,12 @@ def plan(groups: Sequence[str], lanes: Sequence[str]) -> list[list[Part]]:
         chain += lint(newest)
     if "unit" in groups:
         chain += [pytest(f"unit {lane}", lane, "tests/unit") for lane in lanes]
+    if "simulation" in groups:
+        chain.append(pytest(f"simulation {newest}", newest, "tests/simulation", limit=LONG_LIMIT))
     if "sanity" in groups:
         chain += [sanity(lane) for lane in lanes]
     if "api" in groups:
-        chain.append(pytest(f"api {newest}", newest, "tests/api"))
+        chain.append(pytest(f"api {newest}", newest, "tests/api", limit=LONG_LIMIT))
     if "e2e" in groups:
         clusters.append(command("node image", newest, sys.executable, "-m", "lab", "image", limit=LONG_LIMIT))
         clusters.append(pytest(f"e2e {newest}", newest, "tests/e2e", keep=len(lanes) > 1, limit=LONG_LIMIT))
