@@ -35,7 +35,11 @@ from typing import Any
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster import healer, lease
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Answer, Client
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import ClusterError, Forbidden
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import (
+    ClusterError,
+    Forbidden,
+    Unreachable,
+)
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import MachineError
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Action, Snapshot
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
@@ -206,7 +210,8 @@ class Coroutine:
             return f"{type(exc).__name__}:"
         except Exception as exc:
             return f"traceback: {type(exc).__name__}: {exc}"
-        return " ".join([turn.ended, *(f"{node} {word}" for node, word in turn.words)])
+        words = [f"{node} {word}" for node, word in turn.words]
+        return " ".join([turn.ended, *words, *(f"{type(exc).__name__}:" for exc in turn.errors)])
 
 
 class Tasks(Turn):
@@ -578,6 +583,9 @@ class Explorer:
         # A lease that was let go needs no second word.
         if writes and done and request.args[1].get("spec", {}).get("holderIdentity") != "":
             child.lost = str(request.args[0])
+        elif isinstance(told.error, Unreachable):
+            # That is a reason of its own to give up.
+            child.lost = ""
         coroutine = self._at(local)
         self._resume(child, coroutine, told)
         if child.ended.startswith("traceback"):
@@ -653,7 +661,7 @@ class Explorer:
         told = [
             f"lost reply: {self._name(local)} ended with {local.ended}, though its write of {local.lost} was done"
             for local in state[2]
-            if local.lost and (":" in local.ended or "failed" in local.ended)
+            if local.lost and f"{Unreachable.__name__}:" in local.ended
         ]
         number, now = state[0], state[1]
         for _turn in range(SETTLING_TURNS):

@@ -180,7 +180,7 @@ def attempts(world: World, acts: int = 0, writes: int = 0) -> list[str]:
     for act in world.acts[acts:]:
         made = [one for one in _attempts(world, act.meant, act.at) if _within(one, act, act.policy.attempt_window)]
         done = [one for one in world.acts if one.meant == act.meant and one.at <= act.at]
-        begun = [one for one in world.writes if one.phase() == "Repairing" and _uid(one) == act.meant]
+        begun = [one for one in world.writes if one.phase() == "Repairing" and one.target == act.meant]
         if len(made) > act.policy.max_attempts:
             found.append(f"{_tell(act)}: attempt {len(made)} of {act.policy.max_attempts}")
         if len(done) > len(begun):
@@ -188,7 +188,7 @@ def attempts(world: World, acts: int = 0, writes: int = 0) -> list[str]:
     for number, write in enumerate(world.writes[writes:], start=writes):
         if write.phase() != "Repairing" or write.after is None:
             continue
-        own = _attempts(world, _uid(write), write.at, number)
+        own = _attempts(world, write.target, write.at, number)
         writer = world.processes.get(write.by)
         if len(own) < 2 or writer is None or writer.turn_of is None:
             continue
@@ -206,7 +206,7 @@ def _attempts(world: World, uid: str, until: datetime, last: int | None = None) 
     """When attempts on a node began. Who deletes its incident allows new ones."""
     begun: list[datetime] = []
     for write in world.writes[: None if last is None else last + 1]:
-        if write.kind != INCIDENTS or write.at > until or _uid(write) != uid:
+        if write.kind != INCIDENTS or write.at > until or write.target != uid:
             continue
         if write.method == "DELETE":
             begun = []
@@ -238,7 +238,7 @@ def truth(world: World, acts: int = 0, writes: int = 0) -> list[str]:
             proven = write.after["status"]["history"][-1]["message"] != SEEN
             # Who is only seen well, once, may have fallen silent since its Lease was renewed.
             unsure = timedelta(seconds=write.lag if proven else max(write.lag, LEASE_SECONDS + 1))
-            node = world.node_with(_uid(write))
+            node = world.node_with(write.target)
             if node is None or not node.kubelet.was(True, write.looked_at - unsure, write.at):
                 word = "proven" if proven else "seen"
                 found.append(
@@ -413,11 +413,6 @@ def _since(shown: Snapshot, node: Node) -> datetime:
 def _shown(act: Act) -> Node | None:
     """The node as the healer saw it."""
     return None if act.shown is None else next((one for one in act.shown.nodes or () if one.uid == act.meant), None)
-
-
-def _uid(write: Written) -> str:
-    body = write.after or write.before
-    return "" if body is None else str(body["spec"]["target"]["uid"])
 
 
 def _tell(what: Act | Written) -> str:

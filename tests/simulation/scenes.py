@@ -376,7 +376,15 @@ SCENES = (
     Scene("planes", "etcd would lose its quorum", _planes, {}, heals=False),
     Scene("second plane", "a control plane is sick while another one restarts", _second_plane, {}),
     Scene("silent", "dead by its Lease, alive by its condition", _silent, {}, heals=False),
-    Scene("gpu", "a GPU node for which a restart and a reboot have been tried", _gpu, {}, heals=False),
+    Scene(
+        "gpu",
+        "a GPU node for which a restart and a reboot have been tried",
+        _gpu,
+        {},
+        # A short wait, because each is the same few requests again and again.
+        policy=replace(HEALING, waiting_timeout_gpu=120),
+        heals=False,
+    ),
     Scene(
         "out of hours",
         "a reboot waits for a window that is closed",

@@ -24,6 +24,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster impor
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import CHECKS
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import judge
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Remedy
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import APPROVED
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan import make_plan
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.record import derive
@@ -349,7 +350,7 @@ class Night(RuleBasedStateMachine):
         if what == "delete":
             self.world.delete(ADMIN, f"{INCIDENTS}/{name}", stored["metadata"]["resourceVersion"])
             return
-        note = {"selfheal.kubernetes/approved": "reboot"} if what == "approve" else {"ticket": "OPS-1"}
+        note = {APPROVED: "reboot"} if what == "approve" else {"ticket": "OPS-1"}
         annotations = {**(stored["metadata"].get("annotations") or {}), **note}
         body = {**stored, "metadata": {**stored["metadata"], "annotations": annotations}}
         self.world.replace(ADMIN, f"{INCIDENTS}/{name}", body)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +18,8 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
     LeaseLost,
     NotFound,
 )
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Phase
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Phase, Remedy
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import APPROVED
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.tests.simulation import invariants
 from ansible_collections.selfheal.kubernetes.tests.simulation.world import (
@@ -411,6 +413,25 @@ def test_another_machine_of_that_name_says_who_it_is(world: World) -> None:
     process.run()
     assert (process.result.words, world.acts) == ([("w0", "failed")], [])
     assert "is not node w0" in str(process.result.errors[0])
+
+
+def test_an_approval_is_good_for_one_repair(world: World) -> None:
+    careful = replace(HEALING, approval_required=(Remedy.REBOOT,), remedies={"NodeReady": Remedy.REBOOT})
+    careful = replace(careful, remedies={**careful.remedies, "NodeHeartbeat": Remedy.REBOOT})
+    world.stop_kubelet("w0", "none")
+    approved = ["", "", "reboot", "", ""]
+    for number, word in enumerate(approved):
+        world.advance(700)
+        if word:
+            stored = world.objects[INCIDENTS]["w0-1"]
+            annotated = {**stored["metadata"], "annotations": {APPROVED: word}}
+            world.replace(ADMIN, f"{INCIDENTS}/w0-1", {**stored, "metadata": annotated})
+        world.start(f"h{number}", careful).run(slow=8)
+    assert [(act.by, act.rung, act.approved) for act in world.acts] == [
+        ("h0", "kubelet_restart", ""),
+        ("h2", "reboot", "reboot"),
+    ]
+    assert invariants.violations(world) == []
 
 
 def test_a_stale_look_is_shown_when_it_is_asked_for(world: World) -> None:

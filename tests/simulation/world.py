@@ -34,6 +34,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks i
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards import paused
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import KUBELET_RESTART, Ladders, Rung
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Action, Phase, Remedy, Snapshot
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import APPROVED
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import (
     Condition,
     Etcd,
@@ -235,7 +236,8 @@ class Act:
 
     ``meant`` is the UID of the node that it was meant for, ``holder`` the process that held the lease in date,
     ``shown`` what the healer saw last, so many seconds late (``lag``), ``under_repair`` the nodes whose stored
-    incidents said so, ``storm`` what the ClusterRecord told of storms when the healer looked.
+    incidents said so, ``storm`` what the ClusterRecord told of storms when the healer looked, ``approved`` the repairs
+    that a person had approved when it began.
     """
 
     at: datetime
@@ -286,6 +288,12 @@ class Written:
     def name(self) -> str:
         """The object's name."""
         return self.path.rpartition("/")[2]
+
+    @property
+    def target(self) -> str:
+        """The UID of the node that an incident is about."""
+        body = self.after or self.before
+        return str(body["spec"]["target"]["uid"]) if self.kind == INCIDENTS and body else ""
 
     def phase(self) -> str:
         """The phase that it brought an incident to; empty when it is about something else, or changed none."""
@@ -730,7 +738,8 @@ class World:
     def _note(self, process: Process, node: SimNode, meant: str, rung: str) -> None:
         sick = frozenset(one.name for one in self.nodes.values() if not one.well(self.now))
         incidents = [one for one in self.objects[INCIDENTS].values() if Phase(one["status"]["phase"]).is_open]
-        own = [one for one in incidents if one["spec"]["target"]["uid"] == meant]
+        # An approval is used up by the repair that it allows.
+        begun = [one.before for one in self.writes if one.phase() == "Repairing" and one.target == meant and one.before]
         told = [one.after for one in self.writes if one.kind == RECORDS and one.at <= process.last_look and one.after]
         turn = process.turn_of
         self.acts.append(
@@ -752,9 +761,7 @@ class World:
                     one["spec"]["target"]["name"] for one in incidents if Phase(one["status"]["phase"]).under_repair
                 ),
                 storm=told[-1]["status"].get("storm") if told else None,
-                approved=" ".join(
-                    (one["metadata"].get("annotations") or {}).get("selfheal.kubernetes/approved", "") for one in own
-                ),
+                approved=(begun[-1]["metadata"].get("annotations") or {}).get(APPROVED, "") if begun else "",
             )
         )
 
