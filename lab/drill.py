@@ -185,7 +185,7 @@ class Drill:
 
         Without a baseline the next run that heals learns, and none of the next 13 minutes writes for that alone.
         """
-        self.cluster.kubectl("delete", "incidents", "--all")
+        self.cluster.kubectl("delete", "incidents,clusterrecords", "--all")
         for remembered in ("lease/selfheal", "configmap/selfheal-baseline"):
             self.cluster.kubectl("delete", remembered, "-n", "self-healing", "--ignore-not-found")
 

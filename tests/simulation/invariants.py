@@ -48,7 +48,7 @@ TABLE = {
 UNDER_REPAIR = ("Repairing", "Waiting", "Verifying")
 CLOSED = ("Recovered", "Gone")
 # The world, and the numbers of the first act and the first write to look at: those before have been looked at.
-Invariant: TypeAlias = "Callable[[World, int, int], list[str]]"
+Invariant: TypeAlias = Callable[[World, int, int], list[str]]
 
 
 def shares(world: World, acts: int = 0, writes: int = 0) -> list[str]:

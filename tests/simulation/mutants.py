@@ -430,7 +430,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Try the named mutants, or all; 1 when one survives, 2 when the command line is not understood."""
     known = {mutant.name: mutant for mutant in MUTANTS}
     parser = argparse.ArgumentParser(
-        prog="python -m tests.simulation.mutants", description=(__doc__ or "").split("\n")[0]
+        prog="python -m tests.simulation.mutants", description=(__doc__ or "").split("\n", maxsplit=1)[0]
     )
     parser.add_argument("--limit", type=float, default=LIMIT, help=f"seconds for each (default: {LIMIT})")
     parser.add_argument("names", nargs="*", metavar="NAME", help="default: all of them")

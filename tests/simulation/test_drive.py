@@ -88,7 +88,7 @@ class Plan:
 
     def __init__(self, repairs: int) -> None:
         self.notes = [_Note()]
-        self.actions = [_Action() for _ in range(repairs)]
+        self.actions = [_Action() for _number in range(repairs)]
 
 
 class _Note:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Answer, Client
@@ -75,11 +76,13 @@ REPLACE = Rung("replace", "simulated", "install anew", Remedy.REPLACE, deadline=
 RUNGS = {rung.name: rung for rung in (KUBELET_RESTART, REBOOT, REPLACE)}
 # Each rung cures what the ones before it cure. Beyond the last there is trouble that none of them cures.
 CURES = (*RUNGS, "none")
-SIM_LADDERS: Ladders = {
-    node_ready.NOT_READY: tuple(RUNGS.values()),
-    node_ready.STATUS_UNKNOWN: tuple(RUNGS.values()),
-    node_heartbeat.STOPPED: tuple(RUNGS.values()),
-}
+SIM_LADDERS: Ladders = MappingProxyType(
+    {
+        node_ready.NOT_READY: tuple(RUNGS.values()),
+        node_ready.STATUS_UNKNOWN: tuple(RUNGS.values()),
+        node_heartbeat.STOPPED: tuple(RUNGS.values()),
+    }
+)
 
 
 class Fate(Enum):

@@ -26,6 +26,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.observe import identify, observe
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.baseline import learn, metrics_of
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards import mass_failure, storm_cooldown
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import Judgement, judge
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import LADDERS, Ladders
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import Event, open_incident, step
@@ -44,6 +45,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times im
 
 SAMPLE_SECONDS = 2.0
 GOOD_SAMPLES = 3
+STORMY = frozenset((mass_failure.GUARD.name, storm_cooldown.GUARD.name))
 # Observes the cluster: the client, the policy, the UID that the cluster must have, and the node that matters most.
 Look: TypeAlias = "Callable[..., Snapshot]"
 
@@ -199,6 +201,10 @@ class Healer:
             return Outcome(False, fresh.plan.blocked, None, False)
         action = next((a for a in fresh.plan.actions if (a.node, a.node_uid, a.rung) == (node, node_uid, rung)), None)
         if action is None:
+            if STORMY & {refusal.guard for refusal in fresh.plan.refusals}:
+                # A storm that is over before the next look would be forgotten, and its cool-down with it.
+                status = derive(fresh.judgement, fresh.incidents, fresh.storm)
+                store.write_record(self._client, status, self._renew)
             reasons = [f"{r.guard}: {r.message}" for r in fresh.plan.refusals]
             why = "; ".join(reasons) or f"{rung} on {node} is not called for any more"
             return Outcome(False, why, None, False)

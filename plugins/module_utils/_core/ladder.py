@@ -8,8 +8,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TypeAlias
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import node_heartbeat, node_ready
@@ -45,12 +45,14 @@ KUBELET_RESTART = Rung(
     deadline=240,
 )
 
-Ladders: TypeAlias = "Mapping[str, tuple[Rung, ...]]"
-LADDERS: Ladders = {
-    node_ready.NOT_READY: (KUBELET_RESTART,),
-    node_ready.STATUS_UNKNOWN: (KUBELET_RESTART,),
-    node_heartbeat.STOPPED: (KUBELET_RESTART,),
-}
+Ladders: TypeAlias = "MappingProxyType[str, tuple[Rung, ...]] | dict[str, tuple[Rung, ...]]"
+LADDERS: Ladders = MappingProxyType(
+    {
+        node_ready.NOT_READY: (KUBELET_RESTART,),
+        node_ready.STATUS_UNKNOWN: (KUBELET_RESTART,),
+        node_heartbeat.STOPPED: (KUBELET_RESTART,),
+    }
+)
 
 
 def rung_for(reason: str, most: Remedy, attempts: int, ladders: Ladders = LADDERS) -> Rung | None:

@@ -317,6 +317,10 @@ class Incident:
         told = [f"{m.phase.value} +{seconds_between(start, m.at)} s" for m in self.history[1:]]
         return ", ".join([f"{self.history[0].phase.value} {start:%H:%M:%S}Z", *told[-STORY_LIMIT:]])
 
+    def under_repair(self, now: datetime) -> bool:
+        """Whether a repair has begun, its end has not been seen, and its time is not over either."""
+        return self.phase.under_repair and (self.deadline is None or now < self.deadline)
+
     @property
     def last_attempt(self) -> datetime | None:
         """When the last repair was begun."""

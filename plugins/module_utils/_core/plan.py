@@ -120,7 +120,7 @@ def make_plan(
         policy=policy,
         now=now,
         expected_uid=expected_uid,
-        under_repair=frozenset(i.node for i in incidents if i.phase.under_repair),
+        under_repair=frozenset(i.node for i in incidents if i.under_repair(now)),
         storm=storm,
     )
     # Back under the same name is another machine: what was tried on the old one says nothing about it.
@@ -153,6 +153,9 @@ def make_plan(
                     )
                     notes.append(Note(node.name, node.uid, event.value, f"the node {told}"))
                 notes.append(Note(node.name, node.uid, Event.RECOVER.value, "seen healthy"))
+            elif incident is not None and _overdue(incident, now):
+                # Whatever has become of the node, nobody is at work on it any more.
+                notes.append(Note(node.name, node.uid, Event.FAIL.value, f"{incident.rung} was never seen to end"))
             if not policy.monitor_only:
                 people += [
                     f"{node.name}: {f.reason}, {f.message}"
@@ -301,6 +304,11 @@ def _forgotten(incidents: Iterable[Incident], policy: Policy, now: datetime) -> 
         old.setdefault((incident.node, incident.node_uid), []).append(incident.name)
     for (node, uid), names in sorted(old.items()):
         yield Note(node, uid, FORGET, f"closed long ago: {', '.join(names)}")
+
+
+def _overdue(incident: Incident, now: datetime) -> bool:
+    """Whether a repair has begun, and the time for it and for its proof is over."""
+    return incident.phase.under_repair and not incident.under_repair(now)
 
 
 def _late(incident: Incident, now: datetime) -> bool:

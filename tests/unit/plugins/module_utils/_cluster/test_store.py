@@ -283,7 +283,7 @@ def record(api: FakeApi, status: dict[str, Any]) -> bool:
 
 def test_the_record_is_written_only_when_it_changes() -> None:
     api = FakeApi()
-    assert [record(api, dict(STATUS)) for _ in range(3)] == [True, False, False]
+    assert [record(api, dict(STATUS)) for _time in range(3)] == [True, False, False]
     assert record(api, {**STATUS, "healthy": "False"}) is True
     assert api.writes == [("POST", f"{RECORDS}/cluster"), ("PUT", f"{RECORDS}/cluster")]
 

@@ -400,7 +400,7 @@ def test_what_is_open_or_has_no_end_is_not_forgotten() -> None:
 
 
 def test_one_note_forgets_all_of_a_machine_and_of_that_one_only() -> None:
-    old = [incident(phase=Phase.RECOVERED, closed_at=ago(10**7)) for _ in range(3)]
+    old = [incident(phase=Phase.RECOVERED, closed_at=ago(10**7)) for _number in range(3)]
     old = [replace(one, name=f"w1-{n}", node_uid="uid-b" if n == 2 else "uid-a") for n, one in enumerate(old)]
     notes = plan_for(snapshot(fleet(3)), old[::-1]).notes
     assert [(n.node_uid, n.event, n.message) for n in notes] == [
