@@ -133,4 +133,4 @@ class Turn:
                 # What cannot be written down now is found by the next run.
                 with suppress(ClusterError, MachineError):
                     self._healer(held).fail(node, uid, str(exc))
-            return "failed"
+            return "failed" if begun else "not tried"

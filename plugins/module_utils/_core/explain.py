@@ -420,7 +420,7 @@ def _people(incident: Incident, now: datetime) -> list[str]:
     if not incident.refusals and incident.phase is not Phase.ESCALATED:
         lines.append(
             f"to keep healers away: ansible-playbook selfheal.kubernetes.pause -e selfheal_nodes={incident.node}"
-            " -e selfheal_reason=..."
+            ' -e \'{"selfheal_reason": "..."}\''
         )
     return lines
 
