@@ -186,7 +186,8 @@ def test_why_was_it_never() -> None:
 def test_no_refusal_is_told_as_none() -> None:
     assert "no run has written down a refusal" in lines_of(FAILED, "NOT DONE")[0]
     assert lines_of(FAILED, "PEOPLE") == [
-        'to keep healers away: ansible-playbook selfheal.kubernetes.pause -e selfheal_nodes=w1 -e \'{"selfheal_reason": "..."}\''
+        "to keep healers away: ansible-playbook selfheal.kubernetes.pause -e selfheal_nodes=w1"
+        ' -e \'{"selfheal_reason": "..."}\''
     ]
 
 
