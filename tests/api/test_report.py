@@ -88,7 +88,7 @@ def test_why_was_it_rebooted(
     assert "attempt 2, reboot for NodeStatusUnknown: begun" in tried[1] and "repaired at" in tried[1]
     assert "repaired, and proven healthy" in next(line for line in result["report"] if line.startswith("INCIDENT"))
     assert "heartbeat_expired=True" in lines_of(result, "SEEN")[1]
-    assert len(lines_of(result, "STORY")) == 7
+    assert len(lines_of(result, "STORY")) == 8
     # Nobody has written a ClusterRecord here.
     assert [line for line in result["report"] if line.startswith("w4: no incident of it is kept, and there is no")]
     # From the incident alone: without the node, the story is the same.
