@@ -426,7 +426,7 @@ class Night(RuleBasedStateMachine):
             guards.setdefault(refusal.node, set()).add(refusal.guard)
         excused = {node: ", ".join(sorted(own)) for node, own in guards.items() if own & LASTING}
         dead = {node.name for node in world.nodes.values() if not node.machine.at(world.now)}
-        return {**excused, **{node: word for node, word in last.result.words if node in dead and word == "failed"}}
+        return {**excused, **{node: word for node, word in last.result.words if node in dead and word == "not tried"}}
 
     # --- ways and means
 

@@ -411,7 +411,7 @@ def test_another_machine_of_that_name_says_who_it_is(world: World) -> None:
     process = world.start("h1", HEALING)
     process.lag = 25
     process.run()
-    assert (process.result.words, world.acts) == ([("w0", "failed")], [])
+    assert (process.result.words, world.acts) == ([("w0", "not tried")], [])
     assert "is not node w0" in str(process.result.errors[0])
 
 
