@@ -130,8 +130,8 @@ MUTANTS = (
         (
             Edit(
                 f"{UTILS}/{HEALER}",
-                "        age = seconds_between(fresh.snapshot.observed_at, now)\n",
-                "        age = 0\n",
+                "        stale = evidence_age.too_old(fresh.snapshot, self._policy, now)\n",
+                "        stale = None\n",
             ),
             Edit(
                 f"{UTILS}/{HEALER}",

@@ -26,7 +26,11 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.observe import identify, observe
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.baseline import learn, metrics_of
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards import mass_failure, storm_cooldown
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards import (
+    evidence_age,
+    mass_failure,
+    storm_cooldown,
+)
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import Judgement, judge
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import LADDERS, Ladders
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import Event, open_incident, step
@@ -210,10 +214,10 @@ class Healer:
             return Outcome(False, why, None, False)
         incident = _one_open(fresh.incidents, node, node_uid)
         now = self._renew()
+        stale = evidence_age.too_old(fresh.snapshot, self._policy, now)
+        if stale:
+            return Outcome(False, f"{evidence_age.GUARD.name}: {stale}", None, False)
         age = seconds_between(fresh.snapshot.observed_at, now)
-        if age > self._policy.evidence_age:
-            why = f"evidence_age: the cluster was looked at {age} s ago; the limit is {self._policy.evidence_age} s"
-            return Outcome(False, why, None, False)
         machine = fresh.snapshot.node(node)
         begun = step(
             incident,
@@ -266,10 +270,10 @@ class Healer:
         incident = self._current(node, node_uid)
         if incident.phase is Phase.WAITING:
             back = self._wait(incident, now)
-            if not back.proceed:
+            if not back.proceed or back.incident is None:
                 return back
-            now = self._renew()
-        timeout = min(timeout, _left(self._current(node, node_uid), now))
+            incident, now = back.incident, self._renew()
+        timeout = min(timeout, _left(incident, now))
         end = self._monotonic() + timeout
         good, renewals, last = 0, set[datetime | None](), "not observed yet"
         while True:

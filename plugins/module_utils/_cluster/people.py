@@ -30,8 +30,6 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names im
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.pauses import SETTING, Target
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.storm import Storm
 
-_INCIDENTS = f"/apis/{store.GROUP}/{store.VERSION}/incidents"
-
 
 def who_and_when(client: Client, expected_uid: str | None) -> tuple[str | None, datetime]:
     """The cluster's UID, None where it may not be read, and the API server's clock.
@@ -49,19 +47,8 @@ def who_and_when(client: Client, expected_uid: str | None) -> tuple[str | None, 
 
 def read_kept(client: Client) -> tuple[list[Incident], list[str]]:
     """The incidents that can be read, and why others cannot."""
-    incidents: list[Incident] = []
-    unread: list[str] = []
-    try:
-        for item in client.items(_INCIDENTS):
-            try:
-                incidents.append(store.incident_from_api(item))
-            except StoreError as exc:
-                unread.append(str(exc))
-    except NotFound:
-        raise NotBootstrapped(
-            "this cluster does not know the kind Incident: run the playbook selfheal.kubernetes.bootstrap first"
-        ) from None
-    return incidents, unread
+    incidents, errors = store.read_readable(client)
+    return list(incidents), [str(one) for one in errors]
 
 
 def read_record(client: Client) -> tuple[Mapping[str, Any] | None, Storm | None, list[str]]:

@@ -26,6 +26,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.observe import identify
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core import names
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.pauses import SETTING
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.settings import (
     SETTINGS,
@@ -37,7 +38,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.settings
 
 NAMESPACE, NAME = names.NAMESPACE, names.CONFIG_MAP
 PATH = f"/api/v1/namespaces/{NAMESPACE}/configmaps/{NAME}"
-BRAKE, PAUSE = "monitor_only", "paused"
+BRAKE = "monitor_only"
 # A ConfigMap may hold a megabyte of nonsense, and what is said about it goes into the result of a job.
 MISTAKES_LIMIT = 40
 MISTAKE_LENGTH = 600
@@ -77,7 +78,7 @@ def policy_of(
         pass
     config = read_config(client)
     # What the cluster's owner has paused no job can resume.
-    pause = {PAUSE: config.values[PAUSE]} if config.values.get(PAUSE) else {}
+    pause = {SETTING: config.values[SETTING]} if config.values.get(SETTING) else {}
     policy = Policy(**{**config.values, **own, **pause})
     if finishing:
         return policy

@@ -44,12 +44,30 @@ def read_incidents(client: Client) -> tuple[Incident, ...]:
     :raises NotBootstrapped: when the kind is not there yet.
     :raises StoreError: when one of them cannot be read: nobody acts on a guess.
     """
+    incidents, errors = read_readable(client)
+    if errors:
+        raise errors[0]
+    return incidents
+
+
+def read_readable(client: Client) -> tuple[tuple[Incident, ...], tuple[StoreError, ...]]:
+    """The incidents that can be read, and why each of the others cannot; for those who only tell of them.
+
+    :raises NotBootstrapped: when the kind is not there yet.
+    """
+    incidents: list[Incident] = []
+    errors: list[StoreError] = []
     try:
-        return tuple(incident_from_api(item) for item in client.items(_INCIDENTS))
+        for item in client.items(_INCIDENTS):
+            try:
+                incidents.append(incident_from_api(item))
+            except StoreError as exc:
+                errors.append(exc)
     except NotFound:
         raise NotBootstrapped(
             "this cluster does not know the kind Incident: run the playbook selfheal.kubernetes.bootstrap first"
         ) from None
+    return tuple(incidents), tuple(errors)
 
 
 def next_ordinal(incidents: tuple[Incident, ...], node: str) -> int:

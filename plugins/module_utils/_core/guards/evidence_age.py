@@ -8,13 +8,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards._base import Candidate, Guard, Situation
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Snapshot
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import seconds_between
 
 
-def _objection(_candidate: Candidate, situation: Situation) -> str | None:
-    age, limit = seconds_between(situation.snapshot.observed_at, situation.now), situation.policy.evidence_age
+def too_old(snapshot: Snapshot, policy: Policy, now: datetime) -> str | None:
+    """Why nothing may be done on this snapshot any more, with the numbers; None while something may."""
+    age, limit = seconds_between(snapshot.observed_at, now), policy.evidence_age
     return f"the cluster was looked at {age} s ago; the limit is {limit} s" if age > limit else None
+
+
+def _objection(_candidate: Candidate, situation: Situation) -> str | None:
+    return too_old(situation.snapshot, situation.policy, situation.now)
 
 
 GUARD = Guard(
