@@ -40,7 +40,7 @@ def _show(proof: Proof) -> None:
 
 def _checks(proof: Proof) -> None:
     made = proof.make("unit", "unit")
-    proof.show("every unit test passes", "exit 0", f"exit {made.code}, {_last(made.output)}", made.code == 0)
+    proof.show("every unit test passes", "exit 0", f"exit {made.code}, {made.last}", made.code == 0)
     reports = sorted((proof.clone / "build" / "test").glob("unit-*.xml"))
     for claim, pattern in {
         "every reason of every check is given by a test of its own": r"every_reason_is_given",
@@ -57,7 +57,7 @@ def _checks(proof: Proof) -> None:
 
 def _corpus(proof: Proof) -> None:
     made = proof.make("corpus", "corpus")
-    last = _last(made.output)
+    last = made.last
     proof.show("precision and recall over the labelled snapshots", "1.0 and 1.0, exit 0", last, made.code == 0)
     files = sorted((proof.clone / "tests" / "corpus").glob("*/*.json"))
     snapshots = [json.loads(path.read_text(encoding="utf-8")) for path in files]
@@ -72,7 +72,7 @@ def _corpus(proof: Proof) -> None:
 
 def _api(proof: Proof) -> None:
     made = proof.make("api", "api")
-    proof.show("every test against a real API server passes", "exit 0", _last(made.output), made.code == 0)
+    proof.show("every test against a real API server passes", "exit 0", made.last, made.code == 0)
     reports = sorted((proof.clone / "build" / "test").glob("api-*.xml"))
     for claim, pattern in {
         "screening finds exactly what a full evaluation finds (identities)": r"screening",
@@ -89,14 +89,14 @@ def _bench(proof: Proof, size: str) -> None:
     for word, claim, measured, goal in goals:
         proof.show(f"size {size}: {claim}", goal, measured, word == "ok   ")
     if not goals:
-        proof.show(f"size {size}", "measured", f"exit {made.code}: {_last(made.output)}", False)
+        proof.show(f"size {size}", "measured", f"exit {made.code}: {made.last}", False)
 
 
 def _grow(proof: Proof) -> None:
     file = LOGS / "grow.json"
     made = proof.make(f"bench SIZE=grow JSON={file}", "bench-grow")
     if made.code:
-        return proof.show("how cost grows", "measured", f"exit {made.code}: {_last(made.output)}", False)
+        return proof.show("how cost grows", "measured", f"exit {made.code}: {made.last}", False)
     points = json.loads(file.read_text(encoding="utf-8"))["points"]
     cost = {point["size"]["nodes"]: min(s["cpu"] for s in point["samples"]["ours"] if "cpu" in s) for point in points}
     told = ", ".join(f"{nodes} nodes {seconds:.2f} s" for nodes, seconds in cost.items())
@@ -104,11 +104,6 @@ def _grow(proof: Proof) -> None:
     grown, bound = cost[large] / cost[middle], large / middle
     claim = f"client CPU grows no faster than the cluster ({middle} to {large} nodes)"
     return proof.show(claim, f"<= {bound:g}x", f"{grown:.1f}x; {told}", grown <= bound)
-
-
-def _last(output: str) -> str:
-    lines = [line.strip() for line in output.splitlines() if line.strip() and not line.startswith("make")]
-    return lines[-1] if lines else "nothing said"
 
 
 if __name__ == "__main__":

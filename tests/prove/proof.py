@@ -41,6 +41,12 @@ class Made:
     seconds: float
     output: str
 
+    @property
+    def last(self) -> str:
+        """The last line that it said, make's own words left out."""
+        lines = [line.strip() for line in self.output.splitlines() if line.strip() and not line.startswith("make")]
+        return lines[-1] if lines else "nothing said"
+
 
 class Proof:
     """A fresh clone, and the items that were shown in it."""

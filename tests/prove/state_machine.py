@@ -79,7 +79,7 @@ def _bugs(proof: Proof, made: Made) -> None:
 
 
 def _core(proof: Proof, made: Made) -> None:
-    proof.show("every unit test passes", "exit 0", f"exit {made.code}, {_last(made)}", made.code == 0)
+    proof.show("every unit test passes", "exit 0", f"exit {made.code}, {made.last}", made.code == 0)
     reports = sorted((proof.clone / "build" / "test").glob("unit-*.xml"))
     for claim, pattern in {
         "every pair of phase and event: a step of the table or an error, never a default": r"test_machine.*every_pair",
@@ -94,7 +94,7 @@ def _core(proof: Proof, made: Made) -> None:
 
 
 def _api(proof: Proof, made: Made) -> None:
-    proof.show("every test on a real API server passes", "exit 0", f"exit {made.code}, {_last(made)}", made.code == 0)
+    proof.show("every test on a real API server passes", "exit 0", f"exit {made.code}, {made.last}", made.code == 0)
     reports = sorted((proof.clone / "build" / "test").glob("api-*.xml"))
     counts = {
         one.get("name"): one.get("value") or ""
@@ -146,11 +146,6 @@ def _numbers(made: Made, pattern: str, count: int) -> tuple[int, ...]:
     """The numbers in the last line that matches; zeros where there is none."""
     found = re.findall(pattern, made.output, re.MULTILINE)
     return tuple(map(int, found[-1])) if found else (0,) * count
-
-
-def _last(made: Made) -> str:
-    lines = [line.strip() for line in made.output.splitlines() if line.strip() and not line.startswith("make")]
-    return lines[-1] if lines else "nothing said"
 
 
 if __name__ == "__main__":

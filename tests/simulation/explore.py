@@ -34,10 +34,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster import healer, lease
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Answer, Client
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Answer
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import (
     ClusterError,
-    Forbidden,
     Unreachable,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import MachineError
@@ -56,6 +55,7 @@ from ansible_collections.selfheal.kubernetes.tests.simulation.world import (
     HostFailed,
     Process,
     SimClient,
+    UnrealClient,
 )
 from greenlet import GreenletExit, getcurrent, greenlet
 
@@ -230,23 +230,14 @@ class Tasks(Turn):
         return super()._healer(held)
 
 
-class Wire(Client):
+class Wire(UnrealClient):
     """The client of a healer that is told what it asks for."""
 
     def __init__(self, line: Coroutine) -> None:
+        super().__init__()
         self._line = line
-        self.etcd = None
 
-    @property
-    def server(self) -> str:
-        """The address of the API server."""
-        return "https://simulated"
-
-    def get(self, path: str, query: Mapping[str, Any] | None = None) -> Answer:
-        """Read one object."""
-        if "/configmaps/" in path:
-            # What is usual for a cluster is a statistic; nobody may keep any here.
-            raise Forbidden(f"GET {path}: HTTP 403")
+    def _read(self, path: str) -> Answer:
         answer: Answer = self._line.ask("get", path)
         return answer
 

@@ -408,12 +408,10 @@ class Process:
             self.error = exc
 
 
-class SimClient(Client):
-    """The client of one process: real answers from the world, and whatever fate its driver has for them."""
+class UnrealClient(Client):
+    """A client of no server; ``_read`` is how it comes by an object."""
 
-    def __init__(self, process: Process) -> None:
-        self.process = process
-        self.world = process.world
+    def __init__(self) -> None:
         self.etcd = None
 
     @property
@@ -426,6 +424,21 @@ class SimClient(Client):
         if "/configmaps/" in path:
             # What is usual for a cluster is a statistic and no part of this; nobody may keep any here.
             raise Forbidden(f"GET {path}: HTTP 403")
+        return self._read(path)
+
+    def _read(self, path: str) -> Answer:
+        raise NotImplementedError
+
+
+class SimClient(UnrealClient):
+    """The client of one process: real answers from the world, and whatever fate its driver has for them."""
+
+    def __init__(self, process: Process) -> None:
+        super().__init__()
+        self.process = process
+        self.world = process.world
+
+    def _read(self, path: str) -> Answer:
         return self._ask("GET", path, partial(self.world.read, path))
 
     def items(self, path: str, query: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
