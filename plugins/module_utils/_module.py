@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import os
+import traceback
 import typing as t
 from collections.abc import Callable, Mapping
 
@@ -143,4 +145,14 @@ def run(module: AnsibleModule, body: Callable[[], dict[str, t.Any]]) -> t.NoRetu
         module.exit_json(**body())
     except (ClusterError, PolicyError, HostError, InvalidName, MachineError) as exc:
         module.fail_json(msg=printable(str(exc)), error_class=type(exc).__name__)
+    except Exception as exc:
+        # Nobody at 3 a.m. reads a traceback, and whoever mends it needs no more than this.
+        place = traceback.extract_tb(exc.__traceback__)[-1]
+        module.fail_json(
+            msg=printable(
+                f"a mistake in selfheal.kubernetes, please report it: {type(exc).__name__}: {exc}"
+                f" ({os.path.basename(place.filename)}, line {place.lineno})"
+            ),
+            error_class="Bug",
+        )
     raise AssertionError("a module has ended before it gets here")

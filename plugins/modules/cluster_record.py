@@ -31,6 +31,12 @@ attributes:
   idempotent:
     support: full
     details: The statistics of what is usual grow by one look every 13 minutes.
+options:
+  storm:
+    description:
+      - The storm that the plan of this run has seen, RV(selfheal.kubernetes.remediation_plan_info#module:storm). One that is over by now
+        is remembered all the same, so that its cool-down is kept.
+    type: dict
 """
 
 EXAMPLES = r"""
@@ -61,7 +67,9 @@ record:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import SettingsError
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.healer import Healer
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.storm import Storm
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import (
     connection_spec,
     lease_spec,
@@ -73,15 +81,19 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import
 def main() -> t.NoReturn:
     """Entry point."""
     module = AnsibleModule(
-        argument_spec={**connection_spec(cluster_uid_required=True), **lease_spec()},
+        argument_spec={**connection_spec(cluster_uid_required=True), **lease_spec(), "storm": {"type": "dict"}},
         supports_check_mode=False,
     )
     params = module.params
 
     def body() -> dict[str, t.Any]:
+        try:
+            known = Storm.from_dict(params["storm"]) if params["storm"] else None
+        except ValueError as exc:
+            raise SettingsError(f"storm: {exc}") from None
         client, policy = open_cluster(module, finishing=True)
         healer = Healer(client, policy, params["cluster_uid"], params["holder"], params["token"])
-        changed, verdict, record = healer.write_record()
+        changed, verdict, record = healer.write_record(known)
         return {"changed": changed, "verdict": verdict.value, "record": record}
 
     run(module, body)

@@ -37,6 +37,8 @@ options:
       - V(acted) says that the repair's role has ended well. If the repair has taken longer than it may, the attempt fails, and RV(proceed) is
         false.
       - V(fail) says that it has failed.
+      - V(hold) says that the host could not be reached or is not the node, so that nothing was tried. The attempt does not count, and the next
+        plans come to the other nodes first.
       - V(verify) waits until fresh observations prove the node healthy, which closes the incident, or until O(timeout) or the deadline of the
         repair, which fails the attempt. A node that restarts is waited for first, until it is back with another boot ID.
     type: str
@@ -46,6 +48,7 @@ options:
       - begin
       - acted
       - fail
+      - hold
       - verify
   notes:
     description:
@@ -88,11 +91,11 @@ options:
     type: str
   rung:
     description:
-      - The rung that begins. Required for O(event=begin).
+      - The rung that begins, or was to begin. Required for O(event=begin) and O(event=hold).
     type: str
   text:
     description:
-      - What is to be told in the incident's story. Required for O(event=acted) and O(event=fail).
+      - What is to be told in the incident's story. Required for O(event=acted), O(event=fail) and O(event=hold).
     type: str
   timeout:
     description:
@@ -133,6 +136,12 @@ incidents:
   elements: str
   sample:
     - worker-1-1
+needs_people:
+  description: What people must look at, if RV(proceed) is false for a reason that neither time nor a person's wish settles.
+  returned: success, for every event but V(note)
+  type: list
+  elements: str
+  sample: []
 phase:
   description: The phase of the node's incident after the call.
   returned: success, for every event but V(note), and if an incident was written
@@ -161,6 +170,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import
     run,
 )
 
+EVENTS = ("note", "begin", "acted", "fail", "hold", "verify")
 TIMEOUT_RANGE = (1, 1800)
 
 
@@ -170,7 +180,7 @@ def main() -> t.NoReturn:
         argument_spec={
             **connection_spec(cluster_uid_required=True),
             **lease_spec(),
-            "event": {"type": "str", "required": True, "choices": ["note", "begin", "acted", "fail", "verify"]},
+            "event": {"type": "str", "required": True, "choices": [*EVENTS]},
             "notes": {
                 "type": "list",
                 "elements": "dict",
@@ -206,6 +216,7 @@ def main() -> t.NoReturn:
             ("event", "begin", ("node", "node_uid", "rung")),
             ("event", "acted", ("node", "node_uid", "text")),
             ("event", "fail", ("node", "node_uid", "text")),
+            ("event", "hold", ("node", "node_uid", "rung", "text")),
             ("event", "verify", ("node", "node_uid")),
         ],
         supports_check_mode=False,
@@ -219,7 +230,7 @@ def main() -> t.NoReturn:
             raise SettingsError(
                 f"timeout: expected seconds from {TIMEOUT_RANGE[0]} to {TIMEOUT_RANGE[1]}, got {params['timeout']}"
             )
-        client, policy = open_cluster(module, finishing=params["event"] in ("acted", "fail", "verify"))
+        client, policy = open_cluster(module, finishing=params["event"] in ("acted", "fail", "hold", "verify"))
         healer = Healer(client, policy, params["cluster_uid"], params["holder"], params["token"])
         if params["event"] == "note":
             written = healer.write_notes(params["notes"])
@@ -229,6 +240,8 @@ def main() -> t.NoReturn:
             outcome = healer.begin(params["node"], params["node_uid"], params["rung"])
         elif params["event"] == "acted":
             outcome = healer.acted(params["node"], params["node_uid"], params["text"])
+        elif params["event"] == "hold":
+            outcome = healer.hold(params["node"], params["node_uid"], params["rung"], params["text"])
         elif params["event"] == "fail":
             outcome = healer.fail(params["node"], params["node_uid"], params["text"])
         else:
@@ -239,6 +252,7 @@ def main() -> t.NoReturn:
             "proceed": outcome.proceed,
             "message": printable(outcome.message),
             "incidents": [],
+            "needs_people": [printable(line) for line in outcome.people],
         }
         if outcome.incident is not None:
             result.update(incidents=[outcome.incident.name], phase=outcome.incident.phase.value)

@@ -182,6 +182,26 @@ notes:
       node_uid: 5f3c1f0a-8f0e-4d56-bb0c-6f1a3b0c2d11
       event: open
       text: NodeStatusUnknown, Kubelet stopped posting node status.
+storm:
+  description:
+    - The last storm, as it is to be remembered after this look, for the option O(selfheal.kubernetes.cluster_record#module:storm).
+    - Empty if there was none.
+  returned: success
+  type: dict
+  contains:
+    cause:
+      description: What made it a storm, C(mass_failure) or the pattern C(NetworkPartition).
+      type: str
+      sample: mass_failure
+    since:
+      description: When it began.
+      type: str
+      sample: "2026-11-21T03:12:00Z"
+    ended:
+      description: When it ended.
+      returned: if it is over
+      type: str
+      sample: "2026-11-21T03:20:00Z"
 health_check_interval:
   description: Seconds between two looks, as the policy says.
   returned: success
@@ -247,6 +267,7 @@ def main() -> t.NoReturn:
             "changed": False,
             "monitor_only": policy.monitor_only,
             "braked": policy.braked,
+            "storm": {} if seen.storm is None else seen.storm.to_dict(),
             "health_check_interval": policy.health_check_interval,
             "writes_needed": may_write
             and bool(plan.actions or plan.notes or stale_record(client, seen) or learning_due(seen.snapshot)),

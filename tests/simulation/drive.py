@@ -85,7 +85,7 @@ class Turn:
             healer = self._healer(held)
             if seen.plan.notes:
                 healer.write_notes([note.to_dict() for note in seen.plan.notes])
-            healer.write_record()
+            healer.write_record(seen.storm)
             for action in seen.plan.actions:
                 self.words.append((action.node, self._repair(held, action)))
             self._healer(held).write_record()
@@ -115,6 +115,12 @@ class Turn:
         begun = acted = False
         try:
             not_before = self.hosts.uptime(node)
+        except OSError as exc:
+            self.errors.append(exc)
+            with suppress(ClusterError, MachineError):
+                self._healer(held).hold(node, uid, action.rung, str(exc))
+            return "not tried"
+        try:
             outcome = self._healer(held).begin(node, uid, action.rung)
             if not outcome.proceed:
                 return "left alone"

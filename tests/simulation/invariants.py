@@ -39,7 +39,7 @@ TABLE = {
     "Suspected": {"Unhealthy", "Recovered", "Gone"},
     "Unhealthy": {"Repairing", "Recovered", "Escalated", "Gone"},
     "Repairing": {"Waiting", "Verifying", "Unhealthy", "Recovered", "Gone"},
-    "Waiting": {"Verifying", "Unhealthy", "Recovered", "Gone"},
+    "Waiting": {"Verifying", "Unhealthy", "Gone"},
     "Verifying": {"Unhealthy", "Recovered", "Gone"},
     "Escalated": {"Recovered", "Gone"},
     "Recovered": set[str](),

@@ -49,7 +49,7 @@ DRAWN: Mapping[str, Mapping[str, str]] = {
         "recover": "Recovered",
         "leave": "Gone",
     },
-    "Waiting": {"acted": "Verifying", "fail": "Unhealthy", "recover": "Recovered", "leave": "Gone"},
+    "Waiting": {"acted": "Verifying", "fail": "Unhealthy", "leave": "Gone"},
     "Verifying": {"fail": "Unhealthy", "recover": "Recovered", "leave": "Gone"},
     "Escalated": {"hold": "Escalated", "recover": "Recovered", "leave": "Gone"},
     "Recovered": {},

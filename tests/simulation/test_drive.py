@@ -75,7 +75,7 @@ def test_the_playbook_s_turn() -> None:
 
 
 def test_the_playbook_s_repair_that_fails() -> None:
-    assert list(steps(load(ROLE), rescued=True)) == ["fail"]
+    assert list(steps(load(ROLE), rescued=True)) == ["hold", "fail"]
 
 
 # --- the twin
@@ -113,7 +113,7 @@ class Watched:
 
         def looked(*_: Any) -> Any:
             self.step("plan")
-            return type("View", (), {"plan": Plan(repairs)})
+            return type("View", (), {"plan": Plan(repairs), "storm": None})
 
         monkeypatch.setattr(drive, "view", looked)
         monkeypatch.setattr(drive, "stale_record", lambda *_: False)
@@ -122,7 +122,7 @@ class Watched:
         monkeypatch.setattr(Healer, "__init__", lambda *_: None)
         monkeypatch.setattr(Healer, "write_notes", lambda *_: self.step("note"))
         monkeypatch.setattr(Healer, "write_record", lambda *_: self.step("record"))
-        for event in ("begin", "acted", "fail", "verify"):
+        for event in ("begin", "acted", "fail", "hold", "verify"):
             monkeypatch.setattr(Healer, event, lambda *_, event=event: self.step(event))
         policy = type("Policy", (), {"monitor_only": False, "lease_duration": 300, "recovery_timeout": 300})
         self.turn = drive.Turn(None, policy, "uid", "healer", None, self, None, None)  # type: ignore[arg-type]
@@ -130,7 +130,7 @@ class Watched:
     def step(self, word: str) -> Outcome:
         self.seen.append(word)
         if word == self._breaks:
-            raise Unreachable(f"{word} fails")
+            raise OSError("it does not answer") if word == "identify" else Unreachable(f"{word} fails")
         return Outcome(word != self._refuses, word, None, True, 60)
 
     def uptime(self, _name: str) -> float:
@@ -149,7 +149,7 @@ def test_the_twin_s_turn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # What is asked of the repair when one of its steps fails: the playbook's conditions, in the words of the role.
 AFTER = {
-    ("identify", ""): ["identify"],
+    ("identify", ""): ["identify", "hold"],
     ("begin", ""): ["identify", "begin"],
     ("", "begin"): ["identify", "begin"],
     ("rung", ""): ["identify", "begin", "rung", "fail"],
@@ -174,7 +174,9 @@ def test_the_playbook_has_the_same_conditions() -> None:
     assert after_begin["when"] == "__repair_node_begun.proceed"
     asked = {next(_word(n, t[n]) for n in t if n.startswith(OURS)): t for t in after_begin["block"] if _is_step(t)}
     assert "when" not in asked["acted"] and asked["verify"]["when"] == "__repair_node_acted.proceed"
-    written = repair["rescue"][-1]
+    held, written = repair["rescue"][-2:]
+    # Nothing is in it before the question whether to begin was answered.
+    assert held["when"] == "not __repair_node_begun"
     assert written["when"] == [
         "__repair_node_begun.proceed | default(false)",
         "__repair_node_acted.proceed is not defined",

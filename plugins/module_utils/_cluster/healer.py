@@ -34,17 +34,25 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards i
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import Judgement, judge
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import LADDERS, Ladders
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import Event, open_incident, step
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Phase, Snapshot, Verdict
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
+    Incident,
+    Phase,
+    Refusal,
+    Snapshot,
+    Verdict,
+)
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan import (
     FORGET,
+    HOST,
     OPEN,
     Plan,
     expired,
+    is_out_of_reach,
     make_plan,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.record import derive
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.storm import Storm, follow
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.storm import Storm, follow, later
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import format_time, seconds_between
 
 SAMPLE_SECONDS = 2.0
@@ -70,7 +78,7 @@ class Outcome:
     """What became of one step: whether to go on, why, and the incident as it is now.
 
     ``act_within`` is how many seconds a repair may wait before it touches its host: what was seen must not be too old
-    by then, and the lease must last to the repair's end.
+    by then, and the lease must last to the repair's end. ``people`` is what people must look at if it does not go on.
     """
 
     proceed: bool
@@ -78,6 +86,7 @@ class Outcome:
     incident: Incident | None
     changed: bool
     act_within: int = 0
+    people: tuple[str, ...] = ()
 
 
 def assess(client: Client, policy: Policy, cluster_uid: str | None) -> tuple[Snapshot, Judgement]:
@@ -105,11 +114,13 @@ def view(
     look: Look = observe,
     ladders: Ladders = LADDERS,
     monotonic: Callable[[], float] = time.monotonic,
+    known: Storm | None = None,
 ) -> View:
     """Observe, judge and plan. Reads only.
 
     A cluster without the healer's kinds has no incidents, which is enough for a run that only looks.
 
+    :param known: a storm that this run has seen before, and that may not be stored yet.
     :raises StoreError: when the incidents or the record cannot be read while the rest can.
     """
     begun = monotonic()
@@ -123,7 +134,7 @@ def view(
         try:
             incidents = store.read_incidents(client)
             record, read_at = store.read_record_at(client)
-            storm, now = store.storm_in(record), read_at or now
+            storm, now = later(store.storm_in(record), known), read_at or now
         except NotBootstrapped:
             if not policy.monitor_only:
                 raise
@@ -202,7 +213,7 @@ class Healer:
         self._renew()
         fresh = self._view(only=[node])
         if fresh.plan.blocked:
-            return Outcome(False, fresh.plan.blocked, None, False)
+            return Outcome(False, fresh.plan.blocked, None, False, people=(f"{node}: {fresh.plan.blocked}",))
         action = next((a for a in fresh.plan.actions if (a.node, a.node_uid, a.rung) == (node, node_uid, rung)), None)
         if action is None:
             if STORMY & {refusal.guard for refusal in fresh.plan.refusals}:
@@ -211,12 +222,17 @@ class Healer:
                 store.write_record(self._client, status, self._renew)
             reasons = [f"{r.guard}: {r.message}" for r in fresh.plan.refusals]
             why = "; ".join(reasons) or f"{rung} on {node} is not called for any more"
-            return Outcome(False, why, None, False)
+            held = self._hold(fresh, node, node_uid)
+            return Outcome(False, why, held, held is not None, people=fresh.plan.people)
+        if any(n.event in (OPEN, Event.CONFIRM, Event.FAIL) for n in fresh.plan.notes):
+            # By the clock of another API server the tolerance may be over a second earlier than by the last look's.
+            return Outcome(False, f"what is known of {node} is not written down yet", None, False)
         incident = _one_open(fresh.incidents, node, node_uid)
         now = self._renew()
         stale = evidence_age.too_old(fresh.snapshot, self._policy, now)
         if stale:
-            return Outcome(False, f"{evidence_age.GUARD.name}: {stale}", None, False)
+            why = f"{evidence_age.GUARD.name}: {stale}"
+            return Outcome(False, why, None, False, people=(f"{node}: {stale}",))
         age = seconds_between(fresh.snapshot.observed_at, now)
         machine = fresh.snapshot.node(node)
         begun = step(
@@ -231,6 +247,26 @@ class Healer:
         )
         within = min(self._policy.evidence_age - age, self._policy.lease_duration - action.deadline)
         return Outcome(True, action.message, store.write_incident(self._client, begun), True, within)
+
+    def _hold(self, fresh: View, node: str, node_uid: str) -> Incident | None:
+        """Write down the guards that say no now, if they are others than the incident tells; the incident if it was."""
+        note = next((n for n in fresh.plan.notes if (n.node, n.node_uid, n.event) == (node, node_uid, Event.HOLD)), None)
+        incident = next((i for i in fresh.incidents if (i.node, i.node_uid) == (node, node_uid) and i.phase.is_open), None)
+        if note is None or incident is None or incident.phase.under_repair:
+            return None
+        now = fresh.snapshot.observed_at
+        return self._write(step(incident, Event.HOLD, now, self._holder, note.message, refusals=note.refusals))
+
+    def hold(self, node: str, node_uid: str, rung: str, message: str) -> Outcome:
+        """The host could not be reached, or is not the node: nothing was tried, and the next plan asks others first."""
+        now = self._renew()
+        incident = self._current(node, node_uid)
+        if incident.phase.under_repair or is_out_of_reach(incident):
+            return Outcome(True, message, None, False)
+        # Every guard has agreed, so what they said before is over.
+        refusals = (Refusal(node, rung, HOST, message),)
+        moved = step(incident, Event.HOLD, now, self._holder, message, refusals=refusals)
+        return Outcome(True, message, self._write(moved), True)
 
     def acted(self, node: str, node_uid: str, message: str) -> Outcome:
         """The rung's role has ended well; what it is worth is for ``verify`` to say.
@@ -321,10 +357,13 @@ class Healer:
                 return self._settle(incident, Event.FAIL, now, message)
             self._sleep(SAMPLE_SECONDS)
 
-    def write_record(self) -> tuple[bool, Verdict, dict[str, Any]]:
-        """Bring the ClusterRecord up to date; whether that took a write, the verdict, and what it says."""
+    def write_record(self, known: Storm | None = None) -> tuple[bool, Verdict, dict[str, Any]]:
+        """Bring the ClusterRecord up to date; whether that took a write, the verdict, and what it says.
+
+        :param known: the storm that the plan has seen. One that is over by now is remembered for its cool-down.
+        """
         self._renew()
-        seen = self._view()
+        seen = self._view(known=known)
         snapshot, judgement = seen.snapshot, seen.judgement
         status = derive(judgement, seen.incidents, seen.storm)
         written = store.write_record(self._client, status, self._renew)
@@ -340,8 +379,8 @@ class Healer:
         except ClusterError:
             pass
 
-    def _view(self, only: Iterable[str] = ()) -> View:
-        return view(self._client, self._policy, self._uid, only, self._look, self._ladders, self._monotonic)
+    def _view(self, only: Iterable[str] = (), known: Storm | None = None) -> View:
+        return view(self._client, self._policy, self._uid, only, self._look, self._ladders, self._monotonic, known)
 
     def _renew(self) -> datetime:
         """Prove that this is the cluster and that its lease is ours; the API server's clock."""
@@ -375,7 +414,8 @@ def _left(incident: Incident, now: datetime) -> float:
 def _one_open(incidents: Iterable[Incident], node: str, node_uid: str) -> Incident:
     found = [i for i in incidents if (i.node, i.node_uid) == (node, node_uid) and i.phase.is_open]
     if len(found) != 1:
-        raise StoreError(f"node {node} ({node_uid}) has {len(found)} open incidents, expected 1")
+        names = f" ({', '.join(i.name for i in found)}): delete all but one" if found else ""
+        raise StoreError(f"node {node} ({node_uid}) has {len(found)} open incidents, expected 1{names}")
     return found[0]
 
 
@@ -393,8 +433,8 @@ def _trouble(snapshot: Snapshot, judgement: Judgement, node: str, uid: str) -> s
         return "it is not Ready"
     if findings:
         return "; ".join(f"{f.reason}: {f.message}" for f in findings)
-    if snapshot.heartbeats is None:
-        return f"its Lease was not seen: {snapshot.unread.get('heartbeats', 'not read')}"
+    if snapshot.heartbeats is None or node not in snapshot.heartbeats:
+        return f"its Lease was not seen: {snapshot.unread.get('heartbeats', 'it has none')}"
     return None
 
 

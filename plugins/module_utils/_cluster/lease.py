@@ -65,6 +65,11 @@ def acquire(client: Client, holder: str, duration: int, dry_run: bool = False) -
     if owner:
         if expires is None:
             raise StoreError(f"Lease {NAMESPACE}/{NAME} held by {owner} has no readable renewTime: delete it by hand")
+        if expires > now + timedelta(seconds=2 * spec["leaseDurationSeconds"]):
+            raise StoreError(
+                f"Lease {NAMESPACE}/{NAME} held by {owner} was renewed at {spec['renewTime']}, which is still to come:"
+                " a clock was wrong, delete it by hand"
+            )
         if expires > now:
             left = int((expires - now).total_seconds()) + 1
             raise LeaseBusy(f"busy: {owner} heals this cluster now, its lease lasts {left} s unless it is renewed")

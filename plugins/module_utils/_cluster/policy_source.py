@@ -77,9 +77,10 @@ def policy_of(
         # Who may not read the namespace may still look; a repair is refused for it elsewhere.
         pass
     config = read_config(client)
-    # What the cluster's owner has paused no job can resume.
-    pause = {SETTING: config.values[SETTING]} if config.values.get(SETTING) else {}
-    policy = Policy(**{**config.values, **own, **pause})
+    # What the cluster's owner has paused no job can resume, and one of the two that is over does not end the other.
+    values, owner_paused = dict(config.values), str(config.values.get(SETTING) or "")
+    values.pop(SETTING, None)
+    policy = Policy(**{**values, **own}, owner_paused=owner_paused)
     if finishing:
         return policy
     return replace(

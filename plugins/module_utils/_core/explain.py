@@ -302,7 +302,7 @@ def _attempt(incident: Incident, number: int, began: datetime, index: int | None
 
 def _how(phase: Phase, before: Phase) -> str:
     if phase is Phase.RECOVERED:
-        return "repaired" if before in (Phase.WAITING, Phase.VERIFYING) else "the node recovered before it was done"
+        return "repaired" if before is Phase.VERIFYING else "the node recovered before it was done"
     return "the node left the cluster" if phase is Phase.GONE else "failed"
 
 
@@ -407,13 +407,13 @@ def _people(incident: Incident, now: datetime) -> list[str]:
     if not incident.phase.is_open:
         return lines
     if incident.phase.under_repair:
-        limit = incident.wait_until if incident.phase is Phase.WAITING else incident.deadline
-        over = limit is None or now >= limit
+        over = incident.overdue(now) or (incident.phase is Phase.WAITING and not incident.awaited(now))
         return [*lines, f"nothing to do: {'the next run goes on from here' if over else 'the repair is under way'}"]
     if incident.phase is Phase.ESCALATED:
         lines += [
             f"repair node {incident.node} by hand; the incident closes once the node is seen healthy",
-            f"or allow new attempts: kubectl delete incident {incident.name}",
+            f"or allow new attempts: kubectl delete incident {incident.name}, and the node's closed ones, whose attempts"
+            " count as well",
         ]
     advice = [_advice(r, incident) for r in incident.refusals]
     lines += [one for one in dict.fromkeys(advice) if one not in lines]

@@ -17,12 +17,17 @@ class HostError(ValueError):
     """No inventory host, or more than one, is the node; the message says what was looked for."""
 
 
+class NoHost(HostError):
+    """No inventory host is the node."""
+
+
 def match_host(node: Node, hosts: Mapping[str, Iterable[str]]) -> str:
     """The inventory host for a node.
 
     :param hosts: inventory host name to the other names and addresses it answers to.
     :returns: the one host that has the name or an InternalIP of the node as its own name or as an alias.
-    :raises HostError: when there is none, or more than one.
+    :raises NoHost: when there is none.
+    :raises HostError: when there is more than one.
     """
     for host, aliases in hosts.items():
         if not isinstance(aliases, (list, tuple)):
@@ -33,7 +38,7 @@ def match_host(node: Node, hosts: Mapping[str, Iterable[str]]) -> str:
         return matches[0]
     looked_for = ", ".join([node.name, *node.addresses])
     if not matches:
-        raise HostError(
+        raise NoHost(
             f"node {node.name}: no inventory host matches it (looked for {looked_for} among {len(hosts)} hosts by name,"
             " ansible_host, selfheal_node and selfheal_node_address)"
         )

@@ -62,7 +62,6 @@ _NEXT: Mapping[tuple[Phase, Event], Phase] = {
     (Phase.REPAIRING, Event.RECOVER): Phase.RECOVERED,
     (Phase.WAITING, Event.ACTED): Phase.VERIFYING,
     (Phase.WAITING, Event.FAIL): Phase.UNHEALTHY,
-    (Phase.WAITING, Event.RECOVER): Phase.RECOVERED,
     (Phase.VERIFYING, Event.FAIL): Phase.UNHEALTHY,
     (Phase.VERIFYING, Event.RECOVER): Phase.RECOVERED,
     (Phase.ESCALATED, Event.RECOVER): Phase.RECOVERED,

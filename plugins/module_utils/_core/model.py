@@ -319,7 +319,15 @@ class Incident:
 
     def under_repair(self, now: datetime) -> bool:
         """Whether a repair has begun, its end has not been seen, and its time is not over either."""
-        return self.phase.under_repair and (self.deadline is None or now < self.deadline)
+        return self.phase.under_repair and self.deadline is not None and now < self.deadline
+
+    def overdue(self, now: datetime) -> bool:
+        """Whether a repair has begun, and the time for it and for its proof is over."""
+        return self.phase.under_repair and not self.under_repair(now)
+
+    def awaited(self, now: datetime) -> bool:
+        """Whether the node restarts, and still has time to come back."""
+        return self.phase is Phase.WAITING and self.wait_until is not None and now < self.wait_until
 
     @property
     def last_attempt(self) -> datetime | None:

@@ -20,8 +20,8 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards i
     pattern,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards._base import Candidate, Situation
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts import HostError, match_host
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import Judgement
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts import HostError, NoHost, match_host
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import ALIVE, Judgement
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import LADDERS, Ladders, rung_for
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import Event
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
@@ -63,6 +63,8 @@ class Note:
 
 
 OPEN, FORGET = "open", "forget"
+# What stands in the place of a guard's name where a node has no host that can be repaired.
+HOST = "host"
 # A storm must neither flood a job's log nor the API server; what is left out comes with the next run.
 LIST_LIMIT = 100
 QUIET = frozenset(guard.name for guard in GUARDS if guard.quiet)
@@ -135,7 +137,9 @@ def make_plan(
     notes: list[Note] = list(_departures(snapshot, open_ones.values(), wanted))
     if not wanted:
         notes += _forgotten(incidents, policy, now)
-    for node in sorted(snapshot.nodes or (), key=lambda n: (n.is_control_plane, n.name)):
+    unreached = {i.node for i in open_ones.values() if is_out_of_reach(i)}
+    # A host that did not answer is asked again, but the others first, and none of them waits for it.
+    for node in sorted(snapshot.nodes or (), key=lambda n: (n.is_control_plane, n.name in unreached, n.name)):
         if wanted and node.name not in wanted:
             continue
         incident = open_ones.get((node.name, node.uid))
@@ -153,7 +157,7 @@ def make_plan(
                     )
                     notes.append(Note(node.name, node.uid, event.value, f"the node {told}"))
                 notes.append(Note(node.name, node.uid, Event.RECOVER.value, "seen healthy"))
-            elif incident is not None and _overdue(incident, now):
+            elif incident is not None and incident.overdue(now):
                 # Whatever has become of the node, nobody is at work on it any more.
                 notes.append(Note(node.name, node.uid, Event.FAIL.value, f"{incident.rung} was never seen to end"))
             if not policy.monitor_only:
@@ -164,11 +168,18 @@ def make_plan(
                 ]
             continue
         # An incident that was left open by a healer which is gone says nothing about how long this trouble lasts; it
-        # is believed only where the API has no time of its own, and only about the same trouble.
-        remembered = incident.since if incident is not None and incident.check == finding.check else now
+        # is believed only where the API has no time of its own, and only about the same trouble, which a dead kubelet
+        # is by whichever of its signs.
+        remembered = incident.since if incident is not None and _same_trouble(incident.check, finding.check) else now
         since = finding.since or remembered
         attempted_at = tuple(sorted(tried.get((node.name, node.uid), ())))
         wishes = list(_notes(finding, incident, policy, now, since, attempted_at))
+        ahead = max((at for at in attempted_at if at > now + timedelta(seconds=policy.clock_skew)), default=None)
+        if ahead is not None and not policy.monitor_only:
+            people.append(
+                f"{node.name}: its incidents tell of a repair at {format_time(ahead)}, which is still to come: a clock"
+                " was wrong, delete them to allow new attempts before"
+            )
         most = finding.remedy.at_most(Remedy.REBOOT) if node.has_gpu else finding.remedy
         rung = rung_for(finding.reason, most, incident.attempts if incident else 0, ladders)
         if rung is None:
@@ -186,7 +197,7 @@ def make_plan(
         )
         now_situation = replace(
             situation,
-            planned=frozenset(a.node for a in actions),
+            planned=frozenset(a.node for a in actions) - unreached,
             planned_disruptive=frozenset(a.node for a in actions if a.disruptive),
         )
         objections = {guard.name: guard.objection(candidate, now_situation) for guard in GUARDS}
@@ -226,15 +237,20 @@ def make_plan(
 
 
 def with_hosts(plan: Plan, snapshot: Snapshot, hosts: Mapping[str, Iterable[str]]) -> Plan:
-    """The plan with the inventory host of each action.
+    """The plan with the inventory host of each action. A node without one is not repaired, and people are told.
 
-    :raises HostError: when a node that is to be repaired has no inventory host, or several, or shares one with another
+    :raises HostError: when a node that is to be repaired has several inventory hosts, or shares one with another
         node, whether that is sick or not.
     """
     nodes = {node.name: node for node in snapshot.nodes or ()}
     placed: dict[str, Action] = {}
+    homeless: list[Refusal] = []
     for action in plan.actions:
-        host = match_host(nodes[action.node], hosts)
+        try:
+            host = match_host(nodes[action.node], hosts)
+        except NoHost as exc:
+            homeless.append(Refusal(action.node, action.rung, HOST, str(exc)))
+            continue
         if host in placed:
             raise HostError(f"nodes {placed[host].node} and {action.node} are both inventory host {host}")
         if host == "localhost":
@@ -245,7 +261,12 @@ def with_hosts(plan: Plan, snapshot: Snapshot, hosts: Mapping[str, Iterable[str]
         if other is not None:
             raise HostError(f"inventory host {host} is meant for node {action.node}, and is called like node {other}")
     refusals = tuple(_with_host(r, nodes[r.node], hosts) for r in plan.refusals)
-    return replace(plan, actions=tuple(placed.values()), refusals=refusals)
+    return replace(
+        plan,
+        actions=tuple(placed.values()),
+        refusals=(*refusals, *homeless),
+        people=(*plan.people, *(r.message for r in homeless)),
+    )
 
 
 def _with_host(refusal: Refusal, node: Node, hosts: Mapping[str, Iterable[str]]) -> Refusal:
@@ -256,6 +277,16 @@ def _with_host(refusal: Refusal, node: Node, hosts: Mapping[str, Iterable[str]])
         except HostError as exc:
             return replace(refusal, message=f"{refusal.message}; but {str(exc).partition(' (')[0]}")
     return refusal
+
+
+def is_out_of_reach(incident: Incident) -> bool:
+    """Whether the last that was to be done for the node came to nothing because of its host."""
+    return any(refusal.guard == HOST for refusal in incident.refusals)
+
+
+def _same_trouble(one: str, other: str) -> bool:
+    signs = {check.name for check in ALIVE}
+    return one == other or {one, other} <= signs
 
 
 def _not_its_own(judgement: Judgement, node: Node, refused: Iterable[Refusal]) -> bool:
@@ -306,19 +337,9 @@ def _forgotten(incidents: Iterable[Incident], policy: Policy, now: datetime) -> 
         yield Note(node, uid, FORGET, f"closed long ago: {', '.join(names)}")
 
 
-def _overdue(incident: Incident, now: datetime) -> bool:
-    """Whether a repair has begun, and the time for it and for its proof is over."""
-    return incident.phase.under_repair and not incident.under_repair(now)
-
-
-def _late(incident: Incident, now: datetime) -> bool:
-    return incident.wait_until is None or now >= incident.wait_until
-
-
 def _awaited(incident: Incident, node: Node, now: datetime) -> bool:
     """Whether a node that looks well is one that has still to go down for its reboot."""
-    same = node.boot_id == incident.boot_id
-    return incident.phase is Phase.WAITING and same and not _late(incident, now)
+    return node.boot_id == incident.boot_id and incident.awaited(now)
 
 
 def _held(
@@ -352,7 +373,7 @@ def _notes(
         # Written down only by a run that holds the lease, and then nobody else is at work on it any more.
         yield note(Event.FAIL, f"a run is in the middle of {incident.rung}, or ended there")
     elif incident.phase is Phase.WAITING:
-        if not _late(incident, now):
+        if incident.awaited(now):
             return
         yield note(Event.FAIL, f"the node is not back by {format_time(incident.wait_until)}")
     lasted = seconds_between(since, now)

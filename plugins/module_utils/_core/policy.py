@@ -84,6 +84,8 @@ class Policy:
     # then), and whether the cluster's owner has set monitor_only there, which no job can lift.
     trouble: str = ""
     braked: bool = False
+    # The cluster's own pause, which holds beside the one that a job may ask for.
+    owner_paused: str = ""
 
     @property
     def soft_rung_after(self) -> int:

@@ -50,6 +50,13 @@ class Storm:
         return cls(str(item.get("cause") or ""), since, ended)
 
 
+def later(one: Storm | None, other: Storm | None) -> Storm | None:
+    """The one that began later, of two memories of the last storm; the first one where they are of the same."""
+    if one is None or other is None:
+        return one or other
+    return other if other.since > one.since else one
+
+
 def too_many(snapshot: Snapshot, judgement: Judgement, policy: Policy) -> str:
     """Why there are too many sick nodes for any of them to be repaired, with the numbers; empty when there are not."""
     nodes = snapshot.nodes

@@ -13,10 +13,15 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 
+# To this year years can be added.
+LAST_YEAR = 9000
+
+
 def parse_time(text: str | None) -> datetime | None:
     """An RFC 3339 timestamp with a zone, or None for an absent or unreadable one.
 
-    Unreadable counts as absent because absence already means unknown everywhere in the core.
+    Unreadable counts as absent because absence already means unknown everywhere in the core. So does a time at the end
+    of what can be counted: a kubelet writes its own Lease, and nobody may stop a run by a year to which nothing adds.
     """
     return _parsed(text) if text and isinstance(text, str) else None
 
@@ -26,7 +31,7 @@ def parse_time(text: str | None) -> datetime | None:
 def _parsed(text: str) -> datetime | None:
     try:
         parsed = datetime.fromisoformat(text)
-        return parsed.astimezone(UTC) if parsed.tzinfo else None
+        return parsed.astimezone(UTC) if parsed.tzinfo and parsed.year <= LAST_YEAR else None
     except (OverflowError, ValueError):
         return None
 

@@ -139,6 +139,7 @@ def incident(
         rung="kubelet_restart" if attempts else "",
         attempts=len(attempts),
         attempted_at=attempts,
+        deadline=ago(-300) if phase.under_repair else None,
         history=(Moment(ago(since), Phase.SUSPECTED, "healer-a", "NodeStatusUnknown: it is silent"),),
     )
     return replace(made, **changes)  # type: ignore[arg-type]

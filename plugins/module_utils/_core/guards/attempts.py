@@ -18,12 +18,15 @@ def _objection(candidate: Candidate, situation: Situation) -> str | None:
     if incident is not None and incident.phase is Phase.ESCALATED:
         return (
             f"incident {incident.name} was handed to people after {incident.attempts} attempts:"
-            " repair the node by hand, or delete the incident to allow new attempts"
+            " repair the node by hand, or delete its incidents, the closed ones too, to allow new attempts"
         )
     window, limit = situation.policy.attempt_window, situation.policy.max_attempts
     made = count_within(candidate.attempted_at, window, situation.now)
     if made >= limit:
-        return f"{made} attempts in the last {window} s; the limit is {limit}: repair the node by hand"
+        return (
+            f"{made} attempts in the last {window} s, those of closed incidents counted; the limit is {limit}:"
+            " repair the node by hand, or delete its incidents to allow new attempts"
+        )
     return None
 
 

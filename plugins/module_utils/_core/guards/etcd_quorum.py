@@ -22,7 +22,11 @@ def _objection(candidate: Candidate, situation: Situation) -> str | None:
         return "etcd itself was not asked, or names no leader, so nobody knows who leads and who is being added"
     if any(member.learner for member in etcd.members):
         return "etcd has a learner: a member is being added, and must become a voter first"
-    own = {node.name, f"etcd-{node.name}"}
+    nodes = {one.name for one in situation.snapshot.nodes or ()} - {node.name}
+    # k3s and RKE2 call a member by its node's name and a suffix. Members of etcd on machines of its own are not lost.
+    own = {node.name, f"etcd-{node.name}"} | {
+        member.name for member in etcd.members if member.name.startswith(f"{node.name}-") and member.name not in nodes
+    }
     remaining = [member for member in etcd.members if member.name not in own]
     healthy = sum(member.healthy is True for member in remaining)
     if healthy < etcd.quorum:

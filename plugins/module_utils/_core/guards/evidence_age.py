@@ -30,6 +30,5 @@ GUARD = Guard(
     "evidence_age",
     "No repair on evidence that is older than its limit.",
     _objection,
-    quiet=True,
     steered_by=("evidence_age",),
 )

@@ -26,9 +26,11 @@ def holds(value: str, now: datetime) -> bool:
 
 
 def _objection(candidate: Candidate, situation: Situation) -> str | None:
-    whole = situation.policy.paused
-    if whole and holds(whole, situation.now):
-        return f"the cluster is paused ({whole}); the playbook selfheal.kubernetes.resume ends that"
+    owner, job = situation.policy.owner_paused, situation.policy.paused
+    if owner and holds(owner, situation.now):
+        return f"the cluster is paused ({owner}); the playbook selfheal.kubernetes.resume ends that"
+    if job and holds(job, situation.now):
+        return f"this run is paused ({job}) by its own setting"
     value = candidate.node.annotations.get(ANNOTATION)
     if value is None or not holds(value, situation.now):
         return None

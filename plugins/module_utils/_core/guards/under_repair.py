@@ -9,15 +9,12 @@
 from __future__ import annotations
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards._base import Candidate, Guard, Situation
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Phase
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import format_time
 
 
 def _objection(candidate: Candidate, situation: Situation) -> str | None:
     incident = candidate.incident
-    if incident is None or incident.phase is not Phase.WAITING:
-        return None
-    if incident.wait_until is None or situation.now >= incident.wait_until:
+    if incident is None or not incident.awaited(situation.now):
         return None
     return f"{incident.rung} was done, and the node has until {format_time(incident.wait_until)} to come back"
 

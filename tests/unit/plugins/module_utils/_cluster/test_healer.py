@@ -274,16 +274,113 @@ def test_begin_says_within_how_many_seconds_to_act(policy: dict[str, int], looks
 
 
 @pytest.mark.parametrize(
-    ("looks_take", "identity_takes", "age"),
-    [pytest.param(61, 0, 61, id="the look was slow"), pytest.param(25, 40, 65, id="what came after it was slow")],
+    ("looks_take", "identity_takes", "age", "written"),
+    [
+        pytest.param(61, 0, 61, ["PUT w1-1"], id="the look was slow"),
+        pytest.param(25, 40, 65, [], id="what came after it was slow"),
+    ],
 )
-def test_nothing_begins_on_what_was_seen_too_long_ago(looks_take: float, identity_takes: float, age: int) -> None:
+def test_nothing_begins_on_what_was_seen_too_long_ago(
+    looks_take: float, identity_takes: float, age: int, written: list[str]
+) -> None:
     place = begun_place(looks_take=looks_take)
     place.api.delays[IDENTITY] = identity_takes
     outcome = place.healer.begin("w1", "uid-w1", "kubelet_restart")
     assert not outcome.proceed
-    assert outcome.message == f"evidence_age: the cluster was looked at {age} s ago; the limit is 60 s"
+    told = f"the cluster was looked at {age} s ago; the limit is 60 s"
+    assert outcome.message == f"evidence_age: {told}"
+    [people] = outcome.people
+    assert people.startswith("w1: ") and people.endswith(told)
+    assert place.written == written
+    assert (place.kept["w1-1"].phase, place.kept["w1-1"].attempts) == (Phase.UNHEALTHY, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message", "people"),
+    [
+        pytest.param({"unschedulable": True}, "human_cordon: ", (), id="what a person wants is nobody's alarm"),
+        pytest.param({"deleting": True}, "leaving: ", (), id="what settles itself is not, either"),
+    ],
+)
+def test_who_says_no_at_the_last_moment_is_written_down(
+    change: dict[str, Any], message: str, people: tuple[str, ...]
+) -> None:
+    place = begun_place()
+    place.nodes[0] = replace(place.nodes[0], **change)
+    outcome = place.healer.begin("w1", "uid-w1", "kubelet_restart")
+    assert not outcome.proceed and outcome.message.startswith(message)
+    assert outcome.people == people
+    assert [r.guard for r in place.kept["w1-1"].refusals] == [message.rstrip(": ")]
+    assert place.written == ["PUT w1-1"]
+
+
+def test_a_storm_that_only_the_last_look_sees_calls_people_and_is_remembered() -> None:
+    """However short it is, what it has put off is not all done in the moment in which it ends."""
+    place = begun_place()
+    calm = place.nodes
+    place.nodes = [calm[0], *(sick(f"n{n}") for n in range(1, 5)), *calm[5:]]
+    outcome = place.healer.begin("w1", "uid-w1", "kubelet_restart")
+    assert not outcome.proceed and "mass_failure: 5 of 10 nodes are sick" in outcome.message
+    assert [line for line in outcome.people if "5 of 10 nodes are sick" in line]
+    place.nodes = calm
+    assert [r.guard for r in place.view().plan.refusals] == ["storm_cooldown"]
+
+
+def test_a_storm_that_only_the_plan_has_seen_is_remembered() -> None:
+    place = begun_place()
+    calm = place.nodes
+    place.nodes = [calm[0], *(sick(f"n{n}") for n in range(1, 5)), *calm[5:]]
+    seen = place.view().storm
+    assert seen is not None and seen.ended is None
+    place.nodes = calm
+    place.healer.write_record(seen)
+    assert place.api.objects[f"{RECORDS}/cluster"]["status"]["storm"]["ended"]
+    assert [r.guard for r in place.view().plan.refusals] == ["storm_cooldown"]
+
+
+def test_what_blocks_everything_blocks_the_beginning() -> None:
+    place = begun_place()
+    looked = place.look
+
+    def blind(*arguments: Any) -> Snapshot:
+        return replace(looked(*arguments), heartbeats=None, unread={"heartbeats": "HTTP 500"})
+
+    place.look = blind  # type: ignore[method-assign]
+    outcome = place.healer.begin("w1", "uid-w1", "kubelet_restart")
+    assert not outcome.proceed and "not everything could be observed" in outcome.message
+    assert [line for line in outcome.people if "not everything could be observed" in line]
     assert place.written == []
+
+
+@pytest.mark.parametrize(
+    ("uid", "rung"), [("uid-of-another", "kubelet_restart"), ("uid-w1", "reboot")], ids=["another node", "another rung"]
+)
+def test_only_what_was_planned_begins(uid: str, rung: str) -> None:
+    place = begun_place()
+    outcome = place.healer.begin("w1", uid, rung)
+    assert (outcome.proceed, place.written) == (False, [])
+
+
+def test_what_is_not_written_down_yet_does_not_begin() -> None:
+    """By another API server's clock the tolerance may be over a second before the one that wrote down what was seen."""
+    place = Place([sick(seconds=120), *fleet(9)])
+    place.keep(incident("w1", phase=Phase.SUSPECTED, since=120))
+    outcome = place.healer.begin("w1", "uid-w1", "kubelet_restart")
+    assert (outcome.proceed, outcome.message) == (False, "what is known of w1 is not written down yet")
+    assert place.written == []
+
+
+def test_a_host_out_of_reach_is_remembered_once_and_costs_no_attempt() -> None:
+    place = begun_place()
+    for expected in (["PUT w1-1"], []):
+        place.api.writes.clear()
+        place.healer.hold("w1", "uid-w1", "kubelet_restart", "w1 cannot be reached")
+        assert place.written == expected
+    one = place.kept["w1-1"]
+    assert [(r.guard, r.message) for r in one.refusals] == [("host", "w1 cannot be reached")]
+    assert (one.phase, one.attempts, one.attempted_at) == (Phase.UNHEALTHY, 0, ())
+    assert place.healer.begin("w1", "uid-w1", "kubelet_restart").proceed
+    assert place.kept["w1-1"].refusals == ()
 
 
 def test_a_node_that_came_back_is_left_alone() -> None:

@@ -104,7 +104,7 @@ def test_why_was_it_rebooted() -> None:
         ([(Event.RECOVER, 990, "seen healthy")], "the node recovered before it was done at"),
         ([(Event.LEAVE, 990, "it has left")], "the node left the cluster at"),
         ([(Event.FAIL, 990, "unreachable")], "failed at"),
-        ([(Event.WAIT, 995, "down"), (Event.RECOVER, 990, "seen healthy")], "repaired at"),
+        ([(Event.WAIT, 995, "down"), (Event.ACTED, 992, "back"), (Event.RECOVER, 990, "proven")], "repaired at"),
     ],
 )
 def test_how_an_attempt_can_end(steps: list[tuple[Event, float, str]], how: str) -> None:
@@ -194,7 +194,9 @@ def test_no_refusal_is_told_as_none() -> None:
 def test_one_that_was_handed_to_people() -> None:
     escalated = told(FAILED, (Event.EXHAUST, 1400, "3 attempts, the limit is 3"))
     by_hand = "repair node w1 by hand; the incident closes once the node is seen healthy"
-    delete = "or allow new attempts: kubectl delete incident w1-1"
+    delete = (
+        "or allow new attempts: kubectl delete incident w1-1, and the node's closed ones, whose attempts count as well"
+    )
     assert lines_of(escalated, "PEOPLE") == [by_hand, delete]
     exhausted = held(escalated, Refusal("w1", "reboot", "attempts", "it was handed to people"))
     assert lines_of(exhausted, "PEOPLE") == [by_hand, delete, f"attempts: {by_hand}"]

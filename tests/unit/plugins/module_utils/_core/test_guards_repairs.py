@@ -41,7 +41,7 @@ from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import (
 
 QUIET = {
     *("monitor_only", "paused", "excluded", "human_cordon", "leaving", "under_repair", "storm_cooldown"),
-    *("evidence_age", "transient_tolerance", "cooldown", "maintenance_window", "budget"),
+    *("transient_tolerance", "cooldown", "maintenance_window", "budget"),
 }
 
 
@@ -161,9 +161,18 @@ def test_a_pause_with_and_without_a_time(case: str) -> None:
     said = ask("paused", [sick(annotations={"selfheal.kubernetes/paused": value})])
     told = f"annotation selfheal.kubernetes/paused={value!r} is on the node; take it off to allow repairs"
     assert said == (told if paused else None)
-    said = ask("paused", [sick()], Policy(monitor_only=False, paused=value))
+    said = ask("paused", [sick()], Policy(monitor_only=False, owner_paused=value))
     told = f"the cluster is paused ({value}); the playbook selfheal.kubernetes.resume ends that"
     assert said == (told if paused else None)
+    said = ask("paused", [sick()], Policy(monitor_only=False, paused=value))
+    assert said == (f"this run is paused ({value}) by its own setting" if paused else None)
+
+
+@pytest.mark.parametrize("fields", [("owner_paused", "paused"), ("paused", "owner_paused")], ids=" is over, not ".join)
+def test_a_pause_that_is_over_does_not_end_the_other(fields: tuple[str, str]) -> None:
+    over, holding = fields
+    pauses: dict[str, str] = {over: "2026-11-21T02:00:00Z by eve", holding: "freeze tonight"}
+    assert "freeze tonight" in str(ask("paused", [sick()], Policy(monitor_only=False, **pauses)))  # type: ignore[arg-type]
 
 
 def test_a_pause_of_the_cluster_that_is_over_leaves_that_of_the_node() -> None:
@@ -326,6 +335,14 @@ QUORUMS = {
     "on machines of its own": (
         Etcd(tuple(EtcdMember(f"e{n}", True) for n in range(3)), leader="e0", direct=True),
         None,
+    ),
+    "with a suffix, as k3s has it": (
+        Etcd(
+            tuple(EtcdMember(f"{name}-3f2a", well) for name, well in (("w1", True), ("c2", True), ("c3", False))),
+            leader="c2-3f2a",
+            direct=True,
+        ),
+        "without this node 1 of 3 etcd members would be healthy; 2 must be for it to work",
     ),
 }
 

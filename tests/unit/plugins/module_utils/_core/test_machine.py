@@ -37,7 +37,6 @@ LEGAL = {
     ("Repairing", "recover"): "Recovered",
     ("Waiting", "acted"): "Verifying",
     ("Waiting", "fail"): "Unhealthy",
-    ("Waiting", "recover"): "Recovered",
     ("Verifying", "fail"): "Unhealthy",
     ("Verifying", "recover"): "Recovered",
     ("Escalated", "recover"): "Recovered",
@@ -254,9 +253,6 @@ def test_the_last_ten_attempts_are_kept() -> None:
         pytest.param(Phase.UNHEALTHY, Event.EXHAUST, "HandedToPeople", False, id="handed to people"),
         pytest.param(Phase.VERIFYING, Event.RECOVER, "Repaired", True, id="repaired"),
         pytest.param(Phase.WAITING, Event.FAIL, "RepairFailed", False, id="it did not come back"),
-        pytest.param(
-            Phase.WAITING, Event.RECOVER, "RecoveredByItself", True, id="well, and nobody has seen it come back"
-        ),
         pytest.param(Phase.SUSPECTED, Event.RECOVER, "RecoveredByItself", True, id="a transient"),
         pytest.param(Phase.UNHEALTHY, Event.RECOVER, "RecoveredByItself", True, id="before any repair"),
         pytest.param(Phase.REPAIRING, Event.RECOVER, "RecoveredByItself", True, id="in the middle of a repair"),

@@ -40,6 +40,9 @@ from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import (
 )
 
 
+HEALING_ONE = Policy(monitor_only=False, max_repairs=1)
+
+
 def planned(one: Node, incidents: tuple[Incident, ...] = (), policy: Policy = HEALING) -> Plan:
     return plan_for(snapshot([one, *fleet(9)]), incidents, policy)
 
@@ -538,16 +541,48 @@ def test_every_action_gets_its_host() -> None:
     assert [(a.node, a.host) for a in plan.actions] == [("w1", "w1"), ("w2", "db")]
 
 
-def test_one_missing_host_stops_the_whole_plan() -> None:
+def test_a_missing_host_is_for_people_and_stops_nobody_else() -> None:
     seen = snapshot([sick("w1"), sick("w2"), *fleet(18)])
-    with pytest.raises(HostError, match="^node w2: no inventory host matches it"):
-        with_hosts(plan_for(seen), seen, {"w1": []})
+    plan = with_hosts(plan_for(seen), seen, {"w1": []})
+    assert [action.node for action in plan.actions] == ["w1"]
+    [refusal] = plan.refusals
+    assert (refusal.node, refusal.guard) == ("w2", "host")
+    assert refusal.message.startswith("node w2: no inventory host matches it")
+    assert refusal.message in plan.people
+
+
+def test_a_host_that_was_out_of_reach_keeps_nobody_waiting() -> None:
+    """It comes last the next time, and neither the budget nor the rule of one control plane counts it."""
+    off = incident("w1", attempted=(), refusals=(Refusal("w1", "kubelet_restart", "host", "w1 cannot be reached"),))
+    seen = snapshot([sick("w1"), sick("w2"), *fleet(18)])
+    told = incident("w2", attempted=())
+    assert [a.node for a in plan_for(seen, [off, told], policy=HEALING_ONE).actions] == ["w2"]
+    before = [a.node for a in plan_for(seen, [replace(off, refusals=()), told], policy=HEALING_ONE).actions]
+    assert before == ["w1"]
 
 
 def test_two_nodes_on_one_host_stop_the_plan() -> None:
     seen = snapshot([sick("w1"), sick("w2"), *fleet(18)])
     with pytest.raises(HostError, match="^nodes w1 and w2 are both inventory host h"):
         with_hosts(plan_for(seen), seen, {"h": ["w1", "w2"]})
+
+
+def test_a_control_plane_out_of_reach_does_not_keep_the_others_from_their_repair() -> None:
+    off = incident("c1", attempted=(), refusals=(Refusal("c1", "kubelet_restart", "host", "c1 cannot be reached"),))
+    planes = [sick(name, labels=CONTROL_PLANE) for name in ("c1", "c2")]
+    seen = snapshot([*planes, node("c3", labels=CONTROL_PLANE), *fleet(18)])
+    told = incident("c2", attempted=())
+    assert [a.node for a in plan_for(seen, [off, told]).actions] == ["c2"]
+    assert [a.node for a in plan_for(seen, [replace(off, refusals=()), told]).actions] == ["c1"]
+
+
+def test_a_repair_that_is_still_to_come_calls_people() -> None:
+    """A clock was wrong, and the cool-down would last until then."""
+    seen = snapshot([sick("w1"), *fleet(9)])
+    plan = plan_for(seen, [incident("w1", attempted=[-100000])])
+    assert plan.actions == ()
+    assert [line for line in plan.people if "2026-11-22T06:46:40Z, which is still to come" in line]
+    assert plan_for(seen, [incident("w1", attempted=[-9])]).people == ()
 
 
 @pytest.mark.parametrize("hosts", [{"w2": ["w1"]}, {"h": ["w1", "w2"]}], ids=["its name", "an alias"])

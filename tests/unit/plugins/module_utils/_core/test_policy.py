@@ -25,7 +25,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.settings
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.windows import DAYS, Window
 
 # What _cluster/policy_source.py says about where the policy came from; nobody sets them.
-NO_SETTINGS = {"trouble", "braked"}
+NO_SETTINGS = {"trouble", "braked", "owner_paused"}
 # The names and the ranges that the project promised to its users before there was any code.
 PROMISED = {
     "health_check_interval": (30, 10, 300),

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import (
+    LAST_YEAR,
     format_micro_time,
     format_time,
     parse_time,
@@ -17,7 +18,7 @@ from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import NOW, 
 from hypothesis import given
 from hypothesis import strategies as st
 
-ANY_TIME = st.datetimes(timezones=st.just(UTC))
+ANY_TIME = st.datetimes(max_value=datetime(LAST_YEAR, 12, 31), timezones=st.just(UTC))
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,8 @@ def test_readable(text: str, meant: datetime) -> None:
         1763694000,
         ["2026-11-21T03:00:00Z"],
         True,
+        "9001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
     ],
     ids=repr,
 )
