@@ -96,7 +96,7 @@ options:
         or the network was at fault.
       - C(max_unavailable_percent) (1-100 percent, default 20), so much of a zone or pool may be under repair at once, cordoned nodes counted where a
         repair is disruptive (1 node always may).
-      - C(max_repairs) (1-10 repairs, default 10), repairs in one run.
+      - C(max_repairs) (1-10 repairs, default 10), repairs that are planned or under way at once, in each turn.
       - C(lease_duration) (300-900 seconds, default 300), a healer that is silent for this long has lost the cluster's lease.
       - C(incident_retention) (86400-31536000 seconds, default 604800), a closed incident is kept for this long, or for attempt_window if that is
         longer.

@@ -108,7 +108,7 @@ counts:
         NodeReady:
           NodeStatusUnknown: 1
 checks:
-  description: Each check that is switched on, with its own verdict.
+  description: "Each check that is switched on, with its own verdict: the name of the check to C(healthy), C(unhealthy) or C(unknown)."
   returned: success
   type: dict
   sample:
@@ -250,7 +250,7 @@ patterns_left_out:
   sample: 0
 unread:
   description:
-    - Each part that could not be read, with the reason.
+    - "Each part that could not be read, with the reason: the name of the part to a text."
     - C(policy) stands for the settings in ConfigMap C(self-healing-config), and names every mistake in them.
   returned: success
   type: dict

@@ -56,12 +56,65 @@ verdict:
   type: str
   sample: healthy
 record:
-  description: What the record says now.
+  description: What the record says now. C(kubectl explain clusterrecord.status) describes every field.
   returned: success
   type: dict
-  sample:
-    healthy: "True"
-    openIncidents: 0
+  contains:
+    healthy:
+      description: C(True), C(False) or C(Unknown).
+      type: str
+      sample: "True"
+    unhealthySince:
+      description: Since when the cluster is sick.
+      returned: if it is
+      type: str
+      sample: "2026-11-21T03:12:00Z"
+    failureReason:
+      description: The reasons of what is wrong, or what could not be read.
+      returned: if there is one
+      type: str
+      sample: NodeStatusUnknown
+    repairAttempts:
+      description: The attempts of the open incidents.
+      type: int
+      sample: 0
+    openIncidents:
+      description: How many incidents are open.
+      type: int
+      sample: 0
+    unhealthyNodeCount:
+      description: How many nodes are sick.
+      type: int
+      sample: 0
+    unhealthyNodes:
+      description: Up to 50 of them, each with C(name), C(reason) and C(since).
+      type: list
+      elements: dict
+      sample: []
+    lastRepair:
+      description: The last repair that was begun.
+      returned: if there was one
+      type: str
+      sample: kubelet_restart on worker-1
+    lastRepairTime:
+      description: When it was begun.
+      returned: if there was one
+      type: str
+      sample: "2026-11-21T03:14:00Z"
+    lastOutcome:
+      description: What became of it.
+      returned: if there was one
+      type: str
+      sample: Repaired
+    lastSucceededTime:
+      description: When a repair has last proven itself.
+      returned: if one has
+      type: str
+      sample: "2026-11-21T03:15:00Z"
+    storm:
+      description: The last storm, as in RV(selfheal.kubernetes.remediation_plan_info#module:storm).
+      returned: if there was one
+      type: dict
 """
 
 import typing as t

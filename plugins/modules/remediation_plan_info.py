@@ -177,11 +177,23 @@ notes:
   returned: success
   type: list
   elements: dict
-  sample:
-    - node: worker-1
-      node_uid: 5f3c1f0a-8f0e-4d56-bb0c-6f1a3b0c2d11
-      event: open
-      text: NodeStatusUnknown, Kubelet stopped posting node status.
+  contains:
+    node:
+      description: The node.
+      type: str
+      sample: worker-1
+    node_uid:
+      description: The UID of the node.
+      type: str
+      sample: 5f3c1f0a-8f0e-4d56-bb0c-6f1a3b0c2d11
+    event:
+      description: What to write down, one of the choices of O(selfheal.kubernetes.incident#module:notes[].event).
+      type: str
+      sample: open
+    text:
+      description: Why.
+      type: str
+      sample: NodeStatusUnknown, Kubelet stopped posting node status.
 storm:
   description:
     - The last storm, as it is to be remembered after this look, for the option O(selfheal.kubernetes.cluster_record#module:storm).

@@ -250,8 +250,12 @@ class Healer:
 
     def _hold(self, fresh: View, node: str, node_uid: str) -> Incident | None:
         """Write down the guards that say no now, if they are others than the incident tells; the incident if it was."""
-        note = next((n for n in fresh.plan.notes if (n.node, n.node_uid, n.event) == (node, node_uid, Event.HOLD)), None)
-        incident = next((i for i in fresh.incidents if (i.node, i.node_uid) == (node, node_uid) and i.phase.is_open), None)
+        note = next(
+            (n for n in fresh.plan.notes if (n.node, n.node_uid, n.event) == (node, node_uid, Event.HOLD)), None
+        )
+        incident = next(
+            (i for i in fresh.incidents if (i.node, i.node_uid) == (node, node_uid) and i.phase.is_open), None
+        )
         if note is None or incident is None or incident.phase.under_repair:
             return None
         now = fresh.snapshot.observed_at

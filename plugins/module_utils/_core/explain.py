@@ -412,8 +412,8 @@ def _people(incident: Incident, now: datetime) -> list[str]:
     if incident.phase is Phase.ESCALATED:
         lines += [
             f"repair node {incident.node} by hand; the incident closes once the node is seen healthy",
-            f"or allow new attempts: kubectl delete incident {incident.name}, and the node's closed ones, whose attempts"
-            " count as well",
+            f"or allow new attempts: kubectl delete incident {incident.name}, and the node's closed ones, whose"
+            " attempts count as well",
         ]
     advice = [_advice(r, incident) for r in incident.refusals]
     lines += [one for one in dict.fromkeys(advice) if one not in lines]

@@ -380,7 +380,7 @@ SETTINGS: Mapping[str, Setting] = {
         "so much of a zone or pool may be under repair at once, cordoned nodes counted where a repair is disruptive"
         " (1 node always may)",
     ),
-    "max_repairs": Integer(1, 10, "repairs", "repairs in one run"),
+    "max_repairs": Integer(1, 10, "repairs", "repairs that are planned or under way at once, in each turn"),
     "lease_duration": Integer(
         300, 900, "seconds", "a healer that is silent for this long has lost the cluster's lease"
     ),

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 
-
 # To this year years can be added.
 LAST_YEAR = 9000
 

@@ -39,7 +39,6 @@ from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import (
     snapshot,
 )
 
-
 HEALING_ONE = Policy(monitor_only=False, max_repairs=1)
 
 
