@@ -13,15 +13,17 @@ import argparse
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ansible_collections.selfheal.kubernetes.tests.simulation.stateful import (
     MUST,
     PROCESSES,
     RUNS,
     SEEDS,
+    Result,
     never,
     pool,
+    shard,
     submit,
 )
 
@@ -36,6 +38,16 @@ def _positive(text: str) -> int:
 _positive.__name__ = "number"
 
 
+def _results(options: argparse.Namespace) -> Iterator[Result]:
+    shortest = not options.first
+    if options.processes == 1:
+        yield from (shard(number, options.runs, shortest) for number in options.seeds)
+        return
+    with pool(options.processes) as workers:
+        for future in submit(options.seeds, options.runs, workers, shortest).values():
+            yield future.result()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run them."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__.splitlines()[0])
@@ -44,15 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--processes", type=_positive, default=PROCESSES, help=f"processes at once (default: {PROCESSES})"
     )
+    parser.add_argument("--first", action="store_true", help="tell a failure as it was found, without its shortest story")
     options = parser.parse_args(arguments)
     begun, counts, failures = time.monotonic(), Counter[str](), []
-    with pool(options.processes) as workers:
-        for number, future in submit(options.seeds, options.runs, workers).items():
-            result = future.result()
-            counts += result.counts
-            failures += [result.failure] if result.failure else []
-            word = "FAILED" if result.failure else "passed"
-            print(f"{word}  seed {number}: {result.counts['runs']} runs in {result.seconds:.0f} s", flush=True)
+    for result in _results(options):
+        counts += result.counts
+        failures += [result.failure] if result.failure else []
+        word = "FAILED" if result.failure else "passed"
+        print(f"{word}  seed {result.seed}: {result.counts['runs']} runs in {result.seconds:.0f} s", flush=True)
     seconds = time.monotonic() - begun
     for failure in failures:
         print(f"\n{failure}")

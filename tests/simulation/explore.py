@@ -506,10 +506,10 @@ class Explorer:
         held.acts, held.writes, held.objects, held.processes = after.acts, after.writes, after.objects, after.processes
         told = rules.broken(before, after, self.scene.policy)
         try:
-            told = told or list(_violated(held, before))
+            told += _violated(held, before)
         except LookupError as exc:
             # They know what a healer may write, and this is something else.
-            told = [f"table: what is stored is nothing that a healer writes ({type(exc).__name__}: {exc})"]
+            told.append(f"table: what is stored is nothing that a healer writes ({type(exc).__name__}: {exc})")
         if len(after.acts) > len(before.acts) and not local.fresh:
             told.append("fresh look: it acts without a look at the cluster since its host has said who it is")
         if told:

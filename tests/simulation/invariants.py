@@ -5,7 +5,8 @@
 """What must hold of a simulated cluster, whatever happens. Pure: each looks at what was done and says what was wrong.
 
 The numbers are those of the list of invariants of the chaos experiments. None of them asks the core, so that a mistake
-there cannot hide itself: they know the nodes' true story, and count for themselves.
+there cannot hide itself: they know the nodes' true story, and count for themselves. What is right by the clock of an API
+server is right: it may be wrong by ``world.skew`` seconds, and two of them may differ by twice that.
 """
 
 from __future__ import annotations
@@ -52,10 +53,16 @@ Invariant: TypeAlias = Callable[[World, int, int], list[str]]
 
 
 def shares(world: World, acts: int = 0, writes: int = 0) -> list[str]:
-    """I1: no more nodes of a failure domain, and no more in all, are under repair at once than the policy allows."""
+    """I1: no more nodes of a failure domain, and no more in all, are under repair at once than the policy allows.
+
+    Nor are more repaired in one turn, which is what is done under one token of the lease.
+    """
     found = []
-    for act in world.acts[acts:]:
+    for number, act in enumerate(world.acts[acts:], start=acts):
         node = _shown(act)
+        turn = {one.meant for one in world.acts[: number + 1] if (one.by, one.token) == (act.by, act.token)}
+        if len(turn) > act.policy.max_repairs:
+            found.append(f"{_tell(act)}: it is node {len(turn)} of its turn, {act.policy.max_repairs} may be")
         others = act.under_repair - {act.node}
         if len(others) + 1 > act.policy.max_repairs:
             found.append(f"{_tell(act)}: {len(others)} other nodes are under repair, {act.policy.max_repairs} may be")
@@ -125,7 +132,7 @@ def lease(world: World, acts: int = 0, writes: int = 0) -> list[str]:
         if write.by == ADMIN:
             continue
         if write.kind == LEASES:
-            found += [f"{_tell(write)}: {wrong}" for wrong in _lease_write(write)]
+            found += [f"{_tell(write)}: {wrong}" for wrong in _lease_write(write, world.skew)]
         elif write.holder != write.by and write.asked > 1:
             found.append(
                 f"{_tell(write)}: {write.holder or 'nobody'} holds the lease, and the writer has asked"
@@ -134,7 +141,7 @@ def lease(world: World, acts: int = 0, writes: int = 0) -> list[str]:
     return found
 
 
-def _lease_write(write: Written) -> Iterable[str]:
+def _lease_write(write: Written, skew: float) -> Iterable[str]:
     if write.before is None:
         return
     before, after = write.before["spec"], (write.after or {}).get("spec", {})
@@ -147,7 +154,7 @@ def _lease_write(write: Written) -> Iterable[str]:
             yield f"renews the lease of {write.owner}, or takes it without another token"
         return
     ends = datetime.fromisoformat(before["renewTime"]) + timedelta(seconds=before["leaseDurationSeconds"])
-    if before.get("holderIdentity") and ends > write.at:
+    if before.get("holderIdentity") and ends > write.at + timedelta(seconds=skew):
         yield f"takes the lease, which {write.owner} has until {ends:%H:%M:%S}"
     if after["leaseTransitions"] <= before["leaseTransitions"]:
         yield f"takes the lease with token {after['leaseTransitions']} after {before['leaseTransitions']}"
@@ -168,55 +175,84 @@ def storms(world: World, acts: int = 0, writes: int = 0) -> list[str]:
             continue
         ended = act.storm.get("ended")
         passed = None if ended is None else (act.at - datetime.fromisoformat(ended)).total_seconds()
-        if passed is None or passed < act.policy.storm_cooldown:
+        if passed is None or passed + world.skew < act.policy.storm_cooldown:
             when = "is not over" if passed is None else f"has been over for {passed:.0f} s"
             found.append(f"{_tell(act)}: the storm of {act.storm['since']} {when}")
     return found
 
 
 def attempts(world: World, acts: int = 0, writes: int = 0) -> list[str]:
-    """I10: attempts on a node are few and far between, each is written down first, and then come people."""
-    found = []
+    """I10: attempts on a node are few and far between, each is written down first, and then come people, not before."""
+    found, doubt = [], 2 * world.skew
     for act in world.acts[acts:]:
-        made = [one for one in _attempts(world, act.meant, act.at) if _within(one, act, act.policy.attempt_window)]
+        made = within(all_attempts(world, act.meant, act.at), act.at, act.policy.attempt_window - doubt)
         done = [one for one in world.acts if one.meant == act.meant and one.at <= act.at]
         begun = [one for one in world.writes if one.phase() == "Repairing" and one.target == act.meant]
-        if len(made) > act.policy.max_attempts:
-            found.append(f"{_tell(act)}: attempt {len(made)} of {act.policy.max_attempts}")
+        if made > act.policy.max_attempts:
+            found.append(f"{_tell(act)}: attempt {made} of {act.policy.max_attempts}")
         if len(done) > len(begun):
             found.append(f"{_tell(act)}: no attempt was written down before it")
     for number, write in enumerate(world.writes[writes:], start=writes):
-        if write.phase() != "Repairing" or write.after is None:
-            continue
-        own = _attempts(world, write.target, write.at, number)
         writer = world.processes.get(write.by)
-        if len(own) < 2 or writer is None or writer.turn_of is None:
+        if write.after is None or writer is None or writer.turn_of is None:
             continue
-        policy, failed = writer.turn_of.policy, int(write.after["status"]["attempts"]) - 1
+        policy = writer.turn_of.policy
+        if write.phase() == "Escalated":
+            # What a person has deleted since the healer looked, it has counted.
+            known = all_attempts(world, write.target, write.at, number, write.looked_at)
+            made = within(known, write.at, policy.attempt_window + doubt)
+            if made < policy.max_attempts:
+                found.append(f"{_tell(write)}: handed to people after {made} attempts, {policy.max_attempts} may be")
+        if write.phase() != "Repairing":
+            continue
+        own = all_attempts(world, write.target, write.at, number)
+        if len(own) < 2:
+            continue
+        failed = int(write.after["status"]["attempts"]) - 1
         needed = min(policy.cooldown * 2 ** max(0, failed - 1), max(policy.cooldown, policy.cooldown_max))
         gap = (own[-1] - own[-2]).total_seconds()
-        if gap < needed:
+        if gap + doubt < needed:
             found.append(
                 f"{_tell(write)}: {gap:.0f} s after the last attempt, {failed} have failed: {needed} s must pass"
             )
     return found
 
 
-def _attempts(world: World, uid: str, until: datetime, last: int | None = None) -> list[datetime]:
-    """When attempts on a node began. Who deletes its incident allows new ones."""
-    begun: list[datetime] = []
+def attempts_by_incident(
+    world: World, uid: str, until: datetime, last: int | None = None, deleted_by: datetime | None = None
+) -> dict[str, list[datetime]]:
+    """When attempts on a node began, by its incidents' names. Who deletes an incident allows as many new ones.
+
+    :param last: the number of the last write that counts.
+    :param deleted_by: what was deleted later than that counts all the same.
+    """
+    begun: dict[str, list[datetime]] = {}
     for write in world.writes[: None if last is None else last + 1]:
         if write.kind != INCIDENTS or write.at > until or write.target != uid:
             continue
-        if write.method == "DELETE":
-            begun = []
-        elif write.phase() == "Repairing" and write.after is not None:
-            begun.append(datetime.fromisoformat(write.after["status"]["attemptedAt"][-1]))
+        if write.after is None:
+            if deleted_by is None or write.at <= deleted_by:
+                begun.pop(write.name, None)
+            continue
+        times = [datetime.fromisoformat(at) for at in write.after["status"].get("attemptedAt") or ()]
+        if write.before is None:
+            # A scene may begin with an incident that has a past.
+            begun.setdefault(write.name, []).extend(times)
+        elif write.phase() == "Repairing":
+            begun.setdefault(write.name, []).append(times[-1])
     return begun
 
 
-def _within(begun: datetime, act: Act, window: int) -> bool:
-    return (act.at - begun).total_seconds() < window
+def all_attempts(
+    world: World, uid: str, until: datetime, last: int | None = None, deleted_by: datetime | None = None
+) -> list[datetime]:
+    """When attempts on a node began, oldest first, those of closed incidents too."""
+    return sorted(at for own in attempts_by_incident(world, uid, until, last, deleted_by).values() for at in own)
+
+
+def within(begun: Iterable[datetime], moment: datetime, window: float) -> int:
+    """How many of them began within so many seconds before a moment."""
+    return sum((moment - at).total_seconds() < window for at in begun)
 
 
 def ends(world: World, acts: int = 0, writes: int = 0) -> list[str]:
@@ -326,15 +362,15 @@ def disruption(world: World, acts: int = 0, writes: int = 0) -> list[str]:
         soft = max(act.policy.transient_tolerance, act.policy.soft_rung_after)
         needed = max(act.policy.transient_tolerance, DISRUPTIVE_AFTER) if disruptive else soft
         lasted = (act.shown.observed_at - _since(act.shown, node)).total_seconds()
-        if lasted < needed:
+        if lasted + 2 * world.skew < needed:
             found.append(f"{_tell(act)}: the trouble had lasted for {lasted:.0f} s, {needed} s must pass")
         if not disruptive:
             continue
         alive = (act.shown.heartbeats or {})[act.node].alive(act.shown.observed_at)
         if node.is_ready or alive:
             found.append(f"{_tell(act)}: {'Ready' if node.is_ready else 'its Lease'} says that the node is alive")
-        windows = act.policy.maintenance_windows
-        if not is_open(windows, act.looked_at) and not is_open(windows, act.at):
+        windows, doubt = act.policy.maintenance_windows, timedelta(seconds=world.skew)
+        if not any(is_open(windows, at) for at in (act.looked_at - doubt, act.looked_at, act.at, act.at + doubt)):
             found.append(f"{_tell(act)}: no maintenance window is open")
         if node.has_gpu and act.rung == "replace":
             found.append(f"{_tell(act)}: it is a GPU node")
@@ -363,6 +399,8 @@ def violations(world: World, acts: int = 0, writes: int = 0) -> list[str]:
 
 def unsettled(world: World, excused: Mapping[str, str]) -> list[str]:
     """I7: what is left to do when healers have had their time without any more trouble.
+
+    A node that was handed to people is theirs, whether that was right is for I10 to say.
 
     :param excused: the sick nodes that are rightly left alone, and why.
     """

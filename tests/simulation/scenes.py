@@ -277,13 +277,6 @@ def _going_down(count: int) -> Branch:
     return _begun(world)
 
 
-def _storm(count: int) -> Branch:
-    # Not at the same time, which would be a pattern and no business of the breaker's.
-    world = _fleet(count, down=3000)
-    world.nodes["w2"].kubelet.set(False, _ago(600))
-    return _begun(world)
-
-
 def _quiet(count: int) -> Branch:
     return _begun(_fleet(count, down=0))
 
@@ -328,6 +321,26 @@ def _second_plane(count: int) -> Branch:
     return _begun(world)
 
 
+def _zone(count: int) -> Branch:
+    """A machine of a zone needs its reboot while another one is about to go down for its own."""
+    world = _fleet(count, cure="reboot")
+    for node in world.nodes.values():
+        node.zone, node.labels = "a", {"topology.kubernetes.io/zone": "a"}
+    _remembered(world, "w1", Phase.UNHEALTHY, (1200,))
+    boot = world.nodes["w2"].seen(START, world.controllers).boot_id
+    _remembered(
+        world, "w2", Phase.WAITING, (100,), rung="reboot", deadline=_ago(-800), wait_until=_ago(-500), boot_id=boot
+    )
+    return _begun(world)
+
+
+def _two(count: int) -> Branch:
+    """Not at the same time, which would be a pattern."""
+    world = _fleet(count, down=3000)
+    world.nodes["w2"].kubelet.set(False, _ago(600))
+    return _begun(world)
+
+
 def _silent(count: int) -> Branch:
     """The controller-manager is down, so that a dead node goes on being Ready."""
     world = _fleet(count, cure="reboot")
@@ -367,7 +380,7 @@ SCENES = (
     Scene("restart", "a kubelet has stopped; a restart brings it back", _restart, ILL),
     Scene("reboot", "a restart was tried before; only a reboot helps", _reboot, ILL),
     Scene("half-way", "a healer died in the middle of a repair, and its lease has run out", _half, ILL),
-    Scene("storm", "two nodes of three are down", _storm, {"w2 recovers": second_recovers}, heals=False),
+    Scene("storm", "two nodes of three are down", _two, {"w2 recovers": second_recovers}, heals=False),
     Scene("quiet", "nothing is wrong", _quiet, {"falls ill": falls}),
     Scene("going down", "a healer has ended, and the node that it reboots looks well still", _going_down, {}),
     Scene("young", "down for less than the threshold of anything disruptive", _young, {}),
@@ -375,6 +388,14 @@ SCENES = (
     Scene("spent", "all attempts have failed", _spent, {}, heals=False),
     Scene("planes", "etcd would lose its quorum", _planes, {}, heals=False),
     Scene("second plane", "a control plane is sick while another one restarts", _second_plane, {}),
+    Scene("zone", "a node is sick while another one of its zone restarts", _zone, {}),
+    Scene(
+        "one each",
+        "two nodes are sick, and a turn may repair one",
+        _two,
+        {},
+        policy=replace(HEALING, mass_failure_percent=70, max_repairs=1),
+    ),
     Scene("silent", "dead by its Lease, alive by its condition", _silent, {}, heals=False),
     Scene(
         "gpu",

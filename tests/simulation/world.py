@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import bisect
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import partial
+from random import Random
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
@@ -221,14 +222,14 @@ class SimNode:
             )
         return self._objects[key]
 
-    def lease(self, moment: datetime) -> Heartbeat:
-        """Its Lease then. One that has run out was watched, and did not move."""
+    def lease(self, moment: datetime, clock: datetime | None = None) -> Heartbeat:
+        """Its Lease then. One that has run out, by the clock of who is asked, was watched, and did not move."""
         stopped = not self.kubelet.at(moment)
         end = self.kubelet.since(moment) if stopped else moment
         begun = self.kubelet.since(end - timedelta(seconds=1)) if stopped else self.kubelet.since(end)
         renewed = end - timedelta(seconds=(end - begun).total_seconds() % RENEWAL_SECONDS)
         made = Heartbeat(renewed, LEASE_SECONDS)
-        if not made.expired(moment):
+        if not made.expired(clock or moment):
             return made
         return Heartbeat(renewed, LEASE_SECONDS, moved=False, watched=WATCHED_SECONDS)
 
@@ -240,7 +241,7 @@ class Act:
     ``meant`` is the UID of the node that it was meant for, ``holder`` the process that held the lease in date,
     ``shown`` what the healer saw last, so many seconds late (``lag``), ``under_repair`` the nodes whose stored
     incidents said so, ``storm`` what the ClusterRecord told of storms when the healer looked, ``approved`` the repairs
-    that a person had approved when it began.
+    that a person had approved when it began, ``token`` how often the lease had changed hands.
     """
 
     at: datetime
@@ -259,6 +260,7 @@ class Act:
     under_repair: frozenset[str] = frozenset()
     storm: Mapping[str, Any] | None = None
     approved: str = ""
+    token: int = 0
 
 
 @dataclass(frozen=True)
@@ -474,17 +476,20 @@ class SimClient(UnrealClient):
             self.process.die()
         if refusal is not None:
             raise refusal
-        return Answer(body, self.world.now)
+        return Answer(body, self.world.clock())
 
 
 class World:
     """The cluster, its clock, and everything that was ever done to it.
 
-    ``owner`` is the process that took the lease last; ``counts`` is what happened how often.
+    ``owner`` is the process that took the lease last; ``counts`` is what happened how often. ``clocks`` are by how many
+    seconds the clocks of the API servers are wrong; which of them answers a request is drawn from ``seed``.
     """
 
-    def __init__(self, nodes: list[SimNode]) -> None:
+    def __init__(self, nodes: list[SimNode], clocks: Sequence[float] = (0,), seed: int = 0) -> None:
         self.now = START
+        self.clocks = tuple(clocks)
+        self._drawn = Random(seed)
         self.nodes = {node.name: node for node in nodes}
         self.gone: list[SimNode] = []
         self.controllers = Timeline(True)
@@ -498,6 +503,19 @@ class World:
         self._parts = quiet_parts()
 
     # --- time and trouble
+
+    @property
+    def skew(self) -> float:
+        """By how many seconds an API server's clock may be wrong."""
+        return max(map(abs, self.clocks))
+
+    def clock(self) -> datetime:
+        """What it is by the clock of the API server that happens to answer."""
+        if len(self.clocks) == 1:
+            return self.now + timedelta(seconds=self.clocks[0])
+        wrong = self._drawn.choice(self.clocks)
+        self.counts["skewed"] += wrong != 0
+        return self.now + timedelta(seconds=wrong)
 
     def advance(self, seconds: float) -> None:
         """Let time pass; whoever is in the middle of something is slow."""
@@ -672,21 +690,22 @@ class World:
         process.last_look, process.last_lag = self.now, process.lag
         if fate is Fate.REQUEST_LOST:
             missing = ("identity", *(PARTS if node is None else OF_ONE_NODE))
-            process.shown = Snapshot(self.now, unread=dict.fromkeys(missing, "no answer"))
+            process.shown = Snapshot(self.clock(), unread=dict.fromkeys(missing, "no answer"))
         elif fate is Fate.REPLY_LOST:
-            process.shown = Snapshot(self.now, UID, unread=dict.fromkeys(OF_ONE_NODE, "no answer"))
+            process.shown = Snapshot(self.clock(), UID, unread=dict.fromkeys(OF_ONE_NODE, "no answer"))
         else:
             process.shown = self.snapshot(self.now - timedelta(seconds=process.lag), node)
         return process.shown
 
     def snapshot(self, moment: datetime, only: str | None = None) -> Snapshot:
-        """The cluster as it was then, by the clock of now."""
+        """The cluster as it was then, by the clock of who answers now."""
+        clock = self.clock()
         there = [node for node in self.nodes.values() if only in (None, node.name) and node.present(moment)]
         there += [node for node in self.gone if only in (None, node.name) and node.present(moment)]
         nodes = tuple(node.seen(moment, self.controllers) for node in there)
-        heartbeats = {node.name: node.lease(moment) for node in there}
+        heartbeats = {node.name: node.lease(moment, moment + (clock - self.now)) for node in there}
         if only is not None:
-            return Snapshot(self.now, UID, nodes, heartbeats)
+            return Snapshot(clock, UID, nodes, heartbeats)
         parts = {**self._parts, "local_time": self.now}
         planes = [node for node in there if node.control_plane]
         if planes:
@@ -698,7 +717,7 @@ class World:
         if lease.expired(moment):
             lease = Heartbeat(renewed, CONTROLLER_LEASE_SECONDS, moved=False, watched=WATCHED_SECONDS)
         parts["components"] = dict.fromkeys(("kube-controller-manager", "kube-scheduler"), lease)
-        return Snapshot(self.now, UID, nodes, heartbeats, **parts)
+        return Snapshot(clock, UID, nodes, heartbeats, **parts)
 
     def uptime(self, process: Process, name: str, machine_id: str = "") -> float:
         """Ask a host whether it is the machine that is meant, and how long it has run, in seconds."""
@@ -758,6 +777,7 @@ class World:
         begun = [one.before for one in self.writes if one.phase() == "Repairing" and one.target == meant and one.before]
         told = [one.after for one in self.writes if one.kind == RECORDS and one.at <= process.last_look and one.after]
         turn = process.turn_of
+        lease = self.objects[LEASES].get("selfheal", {}).get("spec", {})
         self.acts.append(
             Act(
                 at=self.now,
@@ -778,6 +798,7 @@ class World:
                 ),
                 storm=told[-1]["status"].get("storm") if told else None,
                 approved=(begun[-1]["metadata"].get("annotations") or {}).get(APPROVED, "") if begun else "",
+                token=lease.get("leaseTransitions", 0),
             )
         )
 
