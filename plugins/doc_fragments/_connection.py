@@ -121,10 +121,12 @@ options:
         without.
       - C(service_probes) (a list of probes, default none), the Services to ask for an answer, each with namespace, name and port, and optionally kind
         (http, https or tcp, default http) and path (default /).
-      - C(maintenance_windows) (a list of windows, default none), when disruptive repairs may begin, each with start and end (like 22:00), and
-        optionally days (a list out of Mon, Tue, Wed, Thu, Fri, Sat, Sun, default all) and timezone (default UTC); at any time if empty.
-      - C(approval_required) (a list out of Reboot and Replace, default none), repairs that wait until somebody has put annotation
-        selfheal.kubernetes/approved on the incident.
+      - C(maintenance_windows) (a list of windows, default none), when disruptive repairs may begin, each with start and end (like 22:00, best in
+        quotes; an end before the start is on the next day, the same time is a whole day), and optionally days on which it starts (a list out of Mon,
+        Tue, Wed, Thu, Fri, Sat, Sun, default all) and timezone (default UTC); at any time if empty, and a restart of a service does not wait for
+        them.
+      - C(approval_required) (a list out of Reboot and Replace, default none), repairs that wait until somebody has approved the next rung, which the
+        playbook report names, by kubectl annotate incident NAME selfheal.kubernetes/approved=RUNG; a restart of a service is none of them.
       - C(paused) (one line of text, at most 200 characters, default none), why nothing in the cluster is repaired, any text; a time like
         2026-11-22T06:00:00Z in front ends it then.
       - C(disabled_checks) (a list of names of checks, default none), checks that are left out.

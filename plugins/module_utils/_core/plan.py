@@ -161,10 +161,12 @@ def make_plan(
                 # Whatever has become of the node, nobody is at work on it any more.
                 notes.append(Note(node.name, node.uid, Event.FAIL.value, f"{incident.rung} was never seen to end"))
             if not policy.monitor_only:
+                # What has no time of its own has lasted for as long as the node is there, at most.
+                starts = [(f, f.since or node.created) for f in unknown]
                 people += [
                     f"{node.name}: {f.reason}, {f.message}"
-                    for f in unknown
-                    if f.since is None or f.persisted(now) >= policy.transient_tolerance
+                    for f, start in starts
+                    if start is None or seconds_between(start, now) >= policy.transient_tolerance
                 ]
             continue
         # An incident that was left open by a healer which is gone says nothing about how long this trouble lasts; it
@@ -189,7 +191,7 @@ def make_plan(
             notes.extend(
                 _held(wishes, finding, incident, [Refusal(node.name, "none", "ladder", f"{finding.reason}, {why}")])
             )
-            if seconds_between(since, now) >= finding.threshold:
+            if seconds_between(since, now) >= finding.threshold and not policy.monitor_only:
                 people.append(f"{node.name}: {finding.reason}, {why}")
             continue
         candidate = Candidate(

@@ -416,13 +416,16 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "maintenance_windows": Listing(
         "a list of windows",
-        "when disruptive repairs may begin, each with start and end (like 22:00), and optionally days (a list out of"
-        f" {', '.join(DAYS)}, default all) and timezone (default UTC); at any time if empty",
+        "when disruptive repairs may begin, each with start and end (like 22:00, best in quotes; an end before the"
+        " start is on the next day, the same time is a whole day), and optionally days on which it starts (a list out"
+        f" of {', '.join(DAYS)}, default all) and timezone (default UTC); at any time if empty, and a restart of a"
+        " service does not wait for them",
         _window,
     ),
     "approval_required": Listing(
         f"a list out of {Remedy.REBOOT} and {Remedy.REPLACE}",
-        "repairs that wait until somebody has put annotation selfheal.kubernetes/approved on the incident",
+        "repairs that wait until somebody has approved the next rung, which the playbook report names, by"
+        " kubectl annotate incident NAME selfheal.kubernetes/approved=RUNG; a restart of a service is none of them",
         _disruptive,
     ),
     "paused": Text(
