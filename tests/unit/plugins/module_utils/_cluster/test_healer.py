@@ -13,7 +13,11 @@ from typing import Any
 import pytest
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster import lease, store
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Answer, Client
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import LeaseLost, StoreError
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import (
+    LeaseLost,
+    StoreError,
+    Unreachable,
+)
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.healer import Healer, View, view
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import LADDERS, Ladders
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Phase, Snapshot
@@ -488,6 +492,109 @@ def test_the_time_for_the_proof_ends_with_the_repair() -> None:
     assert not outcome.proceed and outcome.message.startswith("not healthy 100 s after kubelet_restart: ")
     assert 90 < place.api.slept <= 100
     assert place.kept["w1-1"].outcome == "RepairFailed"
+
+
+class Lamp:
+    """What becomes of each look of a proof, in its order: it is good, the node is sick, or no answer comes.
+
+    After the last one the cluster stays as it was then. Each look shows a Lease that was renewed just now.
+    """
+
+    def __init__(self, place: Place, *looks: str) -> None:
+        self.place, self.looks, self.number = place, looks, 0
+        self._look = place.look
+        place.look = self.look  # type: ignore[method-assign]
+
+    def look(self, *arguments: Any) -> Snapshot:
+        """One look."""
+        now = self.looks[min(self.number, len(self.looks) - 1)]
+        self.number += 1
+        if now == AWAY:
+            raise Unreachable("GET /api/v1/nodes: no answer")
+        self.place.nodes[0] = well(boot_id="boot-2") if now == GOOD else replace(sick(), boot_id="boot-2")
+        return self._look(*arguments)
+
+
+GOOD, SICK, AWAY = "good", "sick", "away"
+
+
+def proving(*looks: str) -> tuple[Place, Lamp]:
+    """A repair that waits for its proof."""
+    place = Place([sick(), *fleet(9)])
+    place.keep(repairing(phase=Phase.VERIFYING))
+    return place, Lamp(place, *looks)
+
+
+@pytest.mark.parametrize(
+    ("looks", "needed"),
+    [
+        pytest.param([GOOD], 3, id="one good look is no proof, nor are two"),
+        pytest.param([SICK, GOOD], 4, id="bad ones before do not harm"),
+        pytest.param([GOOD, GOOD, SICK, GOOD], 6, id="good ones before a bad one do not count"),
+        pytest.param([AWAY, GOOD], 4, id="the API server is away at first"),
+        pytest.param([GOOD, GOOD, AWAY, GOOD], 6, id="good ones before the API server was away do not count"),
+        pytest.param([GOOD, AWAY, GOOD, AWAY, GOOD], 7, id="it comes and goes"),
+    ],
+)
+def test_a_proof_is_three_good_looks_in_a_row(looks: list[str], needed: int) -> None:
+    place, lamp = proving(*looks)
+    outcome = place.healer.verify("w1", "uid-w1", 60)
+    assert (outcome.proceed, lamp.number) == (True, needed)
+    assert outcome.message == "proven healthy: 3 good observations, its Lease seen to move 2 times"
+    assert place.kept["w1-1"].outcome == "Repaired"
+
+
+@pytest.mark.parametrize("between", [SICK, AWAY])
+def test_good_looks_that_are_never_three_in_a_row_prove_nothing(between: str) -> None:
+    place, lamp = proving(*[between, GOOD, GOOD] * 100)
+    timeout = 60
+    outcome = place.healer.verify("w1", "uid-w1", timeout)
+    assert not outcome.proceed and outcome.message.startswith("not healthy 60 s after kubelet_restart: ")
+    assert lamp.number == timeout // 2 and place.kept["w1-1"].outcome == "RepairFailed"
+
+
+def test_a_lease_that_moved_before_the_api_server_was_away_does_not_count() -> None:
+    """Nothing of the proof before is kept: not that the node's Lease has moved, either."""
+    place, lamp = proving(GOOD, AWAY, GOOD)
+    looked, renewed = place.look, NOW
+
+    def still(*arguments: Any) -> Snapshot:
+        seen = looked(*arguments)
+        at = renewed if lamp.number == 1 else renewed + timedelta(seconds=5)
+        return replace(seen, heartbeats={"w1": Heartbeat(at, 40)})
+
+    place.look = still  # type: ignore[method-assign]
+    outcome = place.healer.verify("w1", "uid-w1", 30)
+    assert not outcome.proceed
+    assert outcome.message.endswith("13 good observations, its Lease seen to move 0 times")
+
+
+@pytest.mark.parametrize("looks", [[AWAY], [GOOD, GOOD, AWAY], [SICK, AWAY]], ids=" ".join)
+def test_an_api_server_that_stays_away_to_the_end_of_a_proof_is_an_error(looks: list[str]) -> None:
+    """Whether the node is well is not known, so nothing is written of it; the next run takes it up."""
+    place, _lamp = proving(*looks)
+    with pytest.raises(Unreachable, match="no answer"):
+        place.healer.verify("w1", "uid-w1", 60)
+    assert 50 < place.api.slept <= 60
+    assert (place.written, place.kept["w1-1"].phase) == ([], Phase.VERIFYING)
+
+
+def test_an_api_server_that_is_away_while_a_node_restarts_is_waited_for() -> None:
+    place = waiting_place([well()])
+    lamp = Lamp(place, SICK, AWAY, AWAY, GOOD)
+    assert place.healer.verify("w1", "uid-w1", 300).proceed
+    assert phases(place) == ["Verifying", "Recovered"]
+    assert lamp.number == 4 + 3, "what was seen while it was waited for is no part of the proof"
+
+
+def test_an_api_server_that_stays_away_while_a_node_restarts_is_an_error() -> None:
+    place = waiting_place([well()])
+    Lamp(place, SICK, AWAY)
+    # The lease is renewed all the same, so that it is not what ends the wait.
+    with pytest.raises(Unreachable, match="no answer"):
+        place.healer.verify("w1", "uid-w1", 300)
+    assert 600 <= place.api.slept < 610
+    assert (place.written, place.kept["w1-1"].phase) == ([], Phase.WAITING)
 
 
 def test_who_has_lost_the_lease_proves_nothing() -> None:
