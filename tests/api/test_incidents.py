@@ -138,6 +138,31 @@ def test_another_machine_under_the_same_name(sick: ControlPlane, healer: MakeHea
     assert phases(sick, "w1-2")[-1] == "Verifying"
 
 
+def test_a_node_that_left_takes_its_incident_along(sick: ControlPlane, healer: MakeHealer) -> None:
+    """Its Node object is deleted and nothing else, and nobody comes in its place."""
+    one, uid = healer(), sick.uid_of("w1")
+    noted(one, sick)
+    assert one.begin("w1", uid, "kubelet_restart").proceed
+    one.fail("w1", uid, "it did not help")
+    told = one.write_record()[2]
+    assert (told["healthy"], told["openIncidents"], told["repairAttempts"]) == ("False", 1, 1)
+    assert [node["name"] for node in told["unhealthyNodes"]] == ["w1"]
+    sick.must("DELETE", "/api/v1/nodes/w1")
+    assert noted(one, sick) == ["w1-1"]
+    left = status(sick)
+    assert (left["phase"], left["outcome"]) == ("Gone", "NodeLeft")
+    assert left["closedAt"] and left["history"][-1]["message"].startswith("the node has left the cluster")
+    one.write_record()
+    stored = sick.get(RECORD)["status"]
+    assert (stored["healthy"], stored["openIncidents"], stored["repairAttempts"]) == ("True", 0, 0)
+    assert (stored["unhealthyNodes"], stored["unhealthyNodeCount"]) == ([], 0)
+    assert "unhealthySince" not in stored and "failureReason" not in stored
+    # Nothing is left to be said of it, or to be done.
+    assert noted(one, sick) == []
+    assert not one.begin("w1", uid, "kubelet_restart").proceed
+    assert list(sick.incidents()) == ["w1-1"] and status(sick) == left
+
+
 def test_a_run_that_died_is_taken_over(sick: ControlPlane, healer: MakeHealer) -> None:
     dead = healer("dead")
     noted(dead, sick)

@@ -87,19 +87,22 @@ class Proof:
         measured = f"exit {made.code}, {made.seconds:.0f} s"
         self.show(claim, f"exit 0 within {limit} s", measured, made.code == 0 and made.seconds <= limit)
 
-    def tests(self, claim: str, reports: Iterable[Path], pattern: str) -> None:
-        """An item that a set of tests shows: every one whose name matches has passed, and there is one."""
-        passed, bad = 0, []
+    def tests(self, claim: str, reports: Iterable[Path], *patterns: str) -> None:
+        """An item that a set of tests shows: every one whose name matches has passed, and each pattern has one."""
+        passed, bad, lacking = 0, [], set(patterns)
         for report in reports:
             for case in ET.parse(report).getroot().iter("testcase"):  # noqa: S314 (pytest wrote it a moment ago)
                 name = f"{case.get('classname')}.{case.get('name')}"
-                if re.search(pattern, name):
+                own = {pattern for pattern in patterns if re.search(pattern, name)}
+                lacking -= own
+                if own:
                     if case.find("failure") is None and case.find("error") is None and case.find("skipped") is None:
                         passed += 1
                     else:
                         bad.append(case.get("name"))
         told = f"{passed} passed" + (f", not passed: {', '.join(map(str, bad))}" if bad else "")
-        self.show(claim, "all its tests pass", told, passed > 0 and not bad)
+        told += f", not there: {', '.join(sorted(lacking))}" if lacking else ""
+        self.show(claim, "all its tests pass", told, passed > 0 and not bad and not lacking)
 
 
 def prove(name: str, show: Callable[[Proof], None]) -> int:
