@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--processes", type=_positive, default=PROCESSES, help=f"processes at once (default: {PROCESSES})"
     )
-    parser.add_argument("--first", action="store_true", help="tell a failure as it was found, without its shortest story")
+    parser.add_argument("--first", action="store_true", help="tell a failure as it was found, not its shortest story")
     options = parser.parse_args(arguments)
     begun, counts, failures = time.monotonic(), Counter[str](), []
     for result in _results(options):

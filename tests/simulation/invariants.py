@@ -5,8 +5,8 @@
 """What must hold of a simulated cluster, whatever happens. Pure: each looks at what was done and says what was wrong.
 
 The numbers are those of the list of invariants of the chaos experiments. None of them asks the core, so that a mistake
-there cannot hide itself: they know the nodes' true story, and count for themselves. What is right by the clock of an API
-server is right: it may be wrong by ``world.skew`` seconds, and two of them may differ by twice that.
+there cannot hide itself: they know the nodes' true story, and count for themselves. What is right by an API server's
+clock is right: it may be wrong by ``world.skew`` seconds, and two of them may differ by twice that.
 """
 
 from __future__ import annotations

@@ -6,14 +6,18 @@
 
 ``python -m tests.simulation.mutants [NAME ...]``
 
-Each is a small patch of the source, and the scene in which it shows. The copy is explored by a process of its own, with
-a time limit. Ends with 1 when a bug survives, or when the text that it replaces is not there any more.
+Each is a small patch of the source, the scene in which it shows, and the rule that must speak of it. The copy is
+explored by a process of its own, or lives through nights made of a seed where the scene is ``NIGHTS``. What it may take
+is counted in seconds of the processor, so that a busy machine does not change the verdict. Ends with 1 when a bug
+survives, when another rule speaks, or when the text that it replaces is not there any more.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -25,7 +29,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 UTILS = "plugins/module_utils"
+# Seconds of the processor's time that a mutant may take; after so many times as many by the clock there is no verdict.
 LIMIT = 150
+PATIENCE = 8
+# In the place of a scene: nights of this seed, so many at most.
+NIGHTS, SEED, RUNS = "nights", 101, 200
 PACKAGE = "ansible_collections.selfheal.kubernetes.tests.simulation"
 # The exit status of an exploration that has found something.
 FOUND = 1
@@ -42,27 +50,32 @@ class Edit:
 
 @dataclass(frozen=True)
 class Mutant:
-    """A bug: what is wrong, how it is made, and the scene in which it shows."""
+    """A bug: what is wrong, how it is made, the scene in which it shows, and the rule that must speak of it."""
 
     name: str
     about: str
     scene: str
+    rule: str
     edits: tuple[Edit, ...]
     options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a mutant: the rule that caught it, or an empty text, and why that is."""
+    """What became of a mutant: the rules that spoke of it, and why it counts as not caught; empty when it was."""
 
     mutant: Mutant
-    rule: str
+    rules: tuple[str, ...]
     seconds: float
     trouble: str = ""
 
 
-def _mutant(name: str, about: str, scene: str, path: str, old: str, new: str, *options: str) -> Mutant:
-    return Mutant(name, about, scene, (Edit(f"{UTILS}/{path}", old, new),), options)
+class NoVerdict(Exception):
+    """The exploration was ended by the clock, and nobody knows what it would have found."""
+
+
+def _mutant(name: str, about: str, scene: str, rule: str, path: str, old: str, new: str, *options: str) -> Mutant:
+    return Mutant(name, about, scene, rule, (Edit(f"{UTILS}/{path}", old, new),), options)
 
 
 HEALER, LEASE, STORE = "_cluster/healer.py", "_cluster/lease.py", "_cluster/store.py"
@@ -76,6 +89,7 @@ MUTANTS = (
         "no-lease-check",
         "writes and acts without a proof that the lease is still ours",
         "restart",
+        "I6 lease",
         HEALER,
         "        lease.renew(self._client, self._holder, self._token, self._policy.lease_duration)\n",
         "",
@@ -84,6 +98,7 @@ MUTANTS = (
         "lease-taken-in-date",
         "takes over a lease that has not run out",
         "restart",
+        "I6 lease",
         LEASE,
         "        if expires > now:\n",
         "        if False:\n",
@@ -92,6 +107,7 @@ MUTANTS = (
         "same-token",
         "does not raise the fencing token",
         "restart",
+        "I6 lease",
         LEASE,
         "holder, _token(spec) + 1, duration",
         "holder, _token(spec), duration",
@@ -100,6 +116,7 @@ MUTANTS = (
         "lets-go-any-lease",
         "lets go a lease that somebody else holds",
         "restart",
+        "I6 lease",
         LEASE,
         '    if spec.get("holderIdentity") != holder or _token(spec) != token:\n        return False\n    if dry_run',
         "    if dry_run",
@@ -109,6 +126,7 @@ MUTANTS = (
         "no-breaker",
         "repairs while too many nodes are sick",
         "storm",
+        "I9 storms",
         STORM,
         "        if sick <= limit\n",
         "        if sick <= len(nodes)\n",
@@ -117,6 +135,7 @@ MUTANTS = (
         "no-storm-cooldown",
         "repairs in the moment in which a storm ends",
         "storm",
+        "I9 storms",
         f"{GUARDS}/storm_cooldown.py",
         "    if elapsed < needed:\n",
         "    if False:\n",
@@ -127,6 +146,7 @@ MUTANTS = (
         "evidence-of-any-age",
         "does not ask how old is what it begins on, here or on the host",
         "reboot",
+        "I2 evidence",
         (
             Edit(
                 f"{UTILS}/{HEALER}",
@@ -144,6 +164,7 @@ MUTANTS = (
         "no-host-fence",
         "lets a command be carried out whenever it reaches its host",
         "restart",
+        "I2 evidence",
         HEALER,
         "        within = min(self._policy.evidence_age - age, self._policy.lease_duration - action.deadline)\n",
         "        within = 10**6\n",
@@ -152,9 +173,10 @@ MUTANTS = (
         "no-second-look",
         "begins on what it saw at first",
         "restart",
+        "fresh look",
         HEALER,
         "        return view(self._client, self._policy, self._uid, only, self._look, self._ladders,"
-        " self._monotonic)\n",
+        " self._monotonic, known)\n",
         "        client: Any = self._client\n"
         "        if not hasattr(client, 'first_view'):\n"
         "            client.first_view = view(\n"
@@ -166,6 +188,7 @@ MUTANTS = (
         "one-witness",
         "restarts a machine that one of two witnesses calls alive",
         "silent",
+        "disruption",
         f"{GUARDS}/vantage_points.py",
         "    return None if own_words or not alive else",
         "    return None if True else",
@@ -174,6 +197,7 @@ MUTANTS = (
         "no-threshold",
         "ignores the threshold of what is disruptive",
         "young",
+        "disruption",
         f"{GUARDS}/transient_tolerance.py",
         "    rung_after = candidate.finding.threshold if candidate.rung.disruptive else policy.soft_rung_after\n",
         "    rung_after = policy.soft_rung_after\n",
@@ -183,6 +207,7 @@ MUTANTS = (
         "no-cooldown",
         "repairs again at once",
         "tired",
+        "I10 attempts",
         f"{GUARDS}/cooldown.py",
         "    if elapsed < needed:\n",
         "    if False:\n",
@@ -191,6 +216,7 @@ MUTANTS = (
         "no-backoff",
         "waits after many failures as long as after one",
         "tired",
+        "I10 attempts",
         f"{GUARDS}/cooldown.py",
         "policy.cooldown * 2 ** min(max(0, failed - 1), 20)",
         "policy.cooldown",
@@ -199,6 +225,7 @@ MUTANTS = (
         "attempt-counted-at-its-end",
         "counts an attempt when it has failed, and not when it begins",
         "restart",
+        "table",
         (
             Edit(
                 f"{UTILS}/{MACHINE}",
@@ -219,6 +246,7 @@ MUTANTS = (
         "attempts-without-end",
         "goes on however often it has failed",
         "spent",
+        "I10 attempts",
         (
             Edit(f"{UTILS}/{GUARDS}/attempts.py", "    if made >= limit:\n", "    if False:\n"),
             Edit(f"{UTILS}/{PLAN}", "        if made >= policy.max_attempts:\n", "        if False:\n"),
@@ -229,6 +257,7 @@ MUTANTS = (
         "write-over-others",
         "writes an incident whatever others have written since",
         "restart",
+        "lost update",
         STORE,
         '    if incident.resource_version:\n        metadata["resourceVersion"] = incident.resource_version\n',
         "",
@@ -237,6 +266,7 @@ MUTANTS = (
         "lost-reply-is-no-write",
         "takes a lost reply for a write that was not done",
         "restart",
+        "lost reply",
         STORE,
         "        if stored is None:\n            raise\n        return stored\n",
         "        raise\n",
@@ -245,6 +275,7 @@ MUTANTS = (
         "unknown-phase-is-suspected",
         "reads a phase that it does not know as Suspected",
         "unreadable",
+        "unreadable state",
         STORE,
         'phase=Phase(status["phase"]),',
         'phase=Phase(status["phase"]) if status["phase"] in list(Phase) else Phase.SUSPECTED,',
@@ -254,6 +285,7 @@ MUTANTS = (
         "ready-is-proof",
         "calls a node repaired that is Ready, whether its Lease moves or not",
         "restart",
+        "proof",
         HEALER,
         "                if good >= GOOD_SAMPLES and len(renewals) > 1:\n",
         "                if good >= GOOD_SAMPLES:\n",
@@ -262,14 +294,16 @@ MUTANTS = (
         "waiting-is-recovered",
         "calls a node recovered that has still to go down for its reboot",
         "going down",
+        "proof",
         PLAN,
-        "    return incident.phase is Phase.WAITING and same and not _late(incident, now)\n",
+        "    return node.boot_id == incident.boot_id and incident.awaited(now)\n",
         "    return False\n",
     ),
     _mutant(
         "no-deadline",
         "goes on with a repair that took longer than it may",
         "slow",
+        "deadline",
         HEALER,
         "        if _left(incident, now) <= 0:\n",
         "        if False:\n",
@@ -279,6 +313,7 @@ MUTANTS = (
         "namesake-is-proof",
         "calls a node repaired that was replaced by another one of its name",
         "restart",
+        "another node",
         HEALER,
         "    if machine.uid != uid:\n",
         "    if False:\n",
@@ -287,6 +322,7 @@ MUTANTS = (
         "namesake-inherits",
         "gives a node the incident of another one that had its name",
         "restart",
+        "left behind",
         PLAN,
         "        incident = open_ones.get((node.name, node.uid))\n",
         "        incident = next((one for (name, _uid), one in open_ones.items() if name == node.name), None)\n",
@@ -295,6 +331,7 @@ MUTANTS = (
         "departures-unseen",
         "keeps the incidents of nodes that have left",
         "restart",
+        "left behind",
         PLAN,
         "        if (incident.node, incident.node_uid) not in present and",
         "        if False and",
@@ -304,6 +341,7 @@ MUTANTS = (
         "cordon-ignored",
         "repairs a node that a person has cordoned",
         "cordoned",
+        "I13 people",
         f"{GUARDS}/human_cordon.py",
         " if candidate.node.unschedulable else None",
         " if False else None",
@@ -312,6 +350,7 @@ MUTANTS = (
         "pause-ignored",
         "repairs a node that a person has paused",
         "paused",
+        "I13 people",
         f"{GUARDS}/paused.py",
         "    if value is None or not holds(value, situation.now):\n",
         "    if True:\n",
@@ -320,6 +359,7 @@ MUTANTS = (
         "approval-ignored",
         "does not wait for a person's word",
         "unapproved",
+        "I13 people",
         f"{GUARDS}/approval.py",
         "    if rung.remedy not in situation.policy.approval_required:\n",
         "    if True:\n",
@@ -328,15 +368,101 @@ MUTANTS = (
         "any-hour",
         "reboots outside of the maintenance windows",
         "out of hours",
+        "disruption",
         f"{GUARDS}/maintenance_window.py",
         "    if candidate.rung.disruptive and not is_open(windows, situation.now):\n",
         "    if False:\n",
+    ),
+    # --- how many at once
+    _mutant(
+        "no-budget",
+        "repairs more nodes in a turn than the policy allows",
+        "one each",
+        "I1 shares",
+        f"{GUARDS}/budget.py",
+        "    if len(busy) >= limit:\n",
+        "    if False:\n",
+    ),
+    _mutant(
+        "no-failure-domain",
+        "takes down a node of a zone that has its share under repair",
+        "zone",
+        "I1 shares",
+        f"{GUARDS}/failure_domain.py",
+        "        if len(others) + 1 > limit:\n",
+        "        if False:\n",
+    ),
+    # --- what is told
+    _mutant(
+        "record-says-well",
+        "calls the cluster healthy in its record, whatever was seen",
+        "restart",
+        "I12 truth",
+        "_core/record.py",
+        '        "healthy": _HEALTHY[judgement.verdict],\n',
+        '        "healthy": "True",\n',
+    ),
+    # --- the other way: what refuses for ever, or never ends
+    _mutant(
+        "storm-cooldown-without-end",
+        "repairs nobody ever again after a storm",
+        NIGHTS,
+        "I7 convergence",
+        f"{GUARDS}/storm_cooldown.py",
+        "    if elapsed < needed:\n",
+        "    if True:\n",
+    ),
+    _mutant(
+        "cooldown-without-end",
+        "repairs no node twice",
+        NIGHTS,
+        "I7 convergence",
+        f"{GUARDS}/cooldown.py",
+        "    if elapsed < needed:\n",
+        "    if True:\n",
+    ),
+    _mutant(
+        "tolerance-without-end",
+        "waits for ever whether trouble passes by itself",
+        NIGHTS,
+        "I7 convergence",
+        f"{GUARDS}/transient_tolerance.py",
+        "    if persisted < needed:\n",
+        "    if candidate.rung.disruptive:\n",
+    ),
+    _mutant(
+        "given-up-at-once",
+        "hands a node to people after its first attempt",
+        NIGHTS,
+        "I10 attempts",
+        PLAN,
+        "        if made >= policy.max_attempts:\n",
+        "        if made:\n",
+    ),
+    _mutant(
+        "proof-without-end",
+        "waits for a proof for ever",
+        NIGHTS,
+        "I11 ends",
+        HEALER,
+        "        timeout = min(timeout, _left(incident, now))\n",
+        "        timeout = 10.0**9\n",
+    ),
+    _mutant(
+        "written-every-time",
+        "writes the record though it says the same",
+        NIGHTS,
+        "I8 quiet",
+        STORE,
+        '    if stored is not None and stored.get("status") == status:\n        return False\n',
+        "",
     ),
     # --- control planes, GPUs
     _mutant(
         "two-control-planes",
         "repairs a control plane while another one is under repair",
         "second plane",
+        "I3 control plane",
         f"{GUARDS}/control_plane.py",
         "    if busy:\n",
         "    if False:\n",
@@ -345,6 +471,7 @@ MUTANTS = (
         "quorum-counted-before",
         "counts etcd's quorum with the member that it takes away",
         "planes",
+        "I3 control plane",
         f"{GUARDS}/etcd_quorum.py",
         "[member for member in etcd.members if member.name not in own]",
         "list(etcd.members)",
@@ -353,6 +480,7 @@ MUTANTS = (
         "gpu-replaced",
         "replaces a GPU node",
         "gpu",
+        "disruption",
         (
             Edit(
                 f"{UTILS}/{PLAN}",
@@ -390,40 +518,70 @@ def copy_to(folder: Path, root: Path = ROOT) -> Path:
 
 
 def explore(mutant: Mutant | None, scene: str, options: Sequence[str] = (), limit: float = LIMIT) -> tuple[int, str]:
-    """Explore a scene in a copy of the collection with this bug, or without any; exit status and what was printed."""
+    """Explore a scene in a copy of the collection with this bug, or without any; exit status and what was printed.
+
+    The status is that of a signal when so many seconds of the processor's time were not enough.
+
+    :raises NoVerdict: when the machine was too busy to give it those.
+    """
     with tempfile.TemporaryDirectory(prefix="selfheal-mutant-") as name:
         folder = Path(name)
         made = copy_to(folder)
         for path, text in planted(mutant).items() if mutant is not None else ():
             (made / path).write_text(text, encoding="utf-8")
-        command = [sys.executable, "-B", "-m", f"{PACKAGE}.explore", *options, scene]
-        done = subprocess.run(
-            command,
+        nights = [PACKAGE, "--first", "--processes", "1", "--seeds", str(SEED), "--runs", str(RUNS), *options]
+        command = nights if scene == NIGHTS else [f"{PACKAGE}.explore", *options, scene]
+        with subprocess.Popen(
+            [sys.executable, "-B", "-m", *command],
             cwd=folder,
             env={**os.environ, "PYTHONPATH": str(folder)},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
-            timeout=limit,
-            check=False,
-        )
-    return done.returncode, done.stdout + done.stderr
+        ) as process:
+            seconds = max(1, round(limit))
+            resource.prlimit(process.pid, resource.RLIMIT_CPU, (seconds, seconds))
+            try:
+                told, _nothing = process.communicate(timeout=limit * PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise NoVerdict(f"no end in {limit * PATIENCE:.0f} s by the clock") from None
+    return process.returncode, told
+
+
+def _spoken(told: str) -> tuple[str, ...]:
+    """The rules that were broken, by the words of an exploration or of a night."""
+    lines = told.splitlines()
+    broken = [line.removeprefix("** ") for line in lines if line.startswith("** ")]
+    first = next((number for number, line in enumerate(lines) if re.match(r"seed \d+: ", line)), None)
+    if first is not None:
+        own = [re.sub(r"^seed \d+: ", "", line) for line in lines[first:]]
+        # Its story comes after an empty line.
+        broken += own[: own.index("")] if "" in own else own
+    return tuple(dict.fromkeys(line.partition(":")[0] for line in broken))
 
 
 def try_out(mutant: Mutant, limit: float = LIMIT) -> Verdict:
-    """Plant the bug, and see which rule catches it."""
+    """Plant the bug, and see whether the rule that it breaks catches it."""
     begun = time.monotonic()
     try:
         status, told = explore(mutant, mutant.scene, mutant.options, limit)
-    except ValueError as exc:
-        return Verdict(mutant, "", time.monotonic() - begun, str(exc))
-    except subprocess.TimeoutExpired:
-        return Verdict(mutant, "", time.monotonic() - begun, f"nothing was found in {limit:.0f} s")
+    except (ValueError, NoVerdict) as exc:
+        return Verdict(mutant, (), time.monotonic() - begun, str(exc))
     seconds = time.monotonic() - begun
-    broken = [line.removeprefix("** ") for line in told.splitlines() if line.startswith("** ")]
-    if status == FOUND and broken:
-        return Verdict(mutant, broken[0].partition(":")[0], seconds)
+    rules = _spoken(told) if status == FOUND else ()
+    if mutant.rule in rules:
+        return Verdict(mutant, rules, seconds)
+    if rules:
+        return Verdict(mutant, rules, seconds, f"{', '.join(rules)} spoke, expected {mutant.rule}")
     last = told.strip().splitlines()[-1:] or ["nothing was said"]
-    return Verdict(mutant, "", seconds, f"survived: {last[0]}" if status == 0 else f"exit {status}: {last[0]}")
+    if status < 0:
+        why = f"nothing was found in {limit:.0f} s of the processor's time"
+    elif status == 0 or mutant.scene == NIGHTS:
+        why = f"survived: {last[0]}"
+    else:
+        why = f"exit {status}: {last[0]}"
+    return Verdict(mutant, (), seconds, why)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -432,7 +590,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.simulation.mutants", description=(__doc__ or "").split("\n", maxsplit=1)[0]
     )
-    parser.add_argument("--limit", type=float, default=LIMIT, help=f"seconds for each (default: {LIMIT})")
+    parser.add_argument("--limit", type=float, default=LIMIT, help=f"processor seconds for each (default: {LIMIT})")
     parser.add_argument("names", nargs="*", metavar="NAME", help="default: all of them")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.names if name not in known]
@@ -443,9 +601,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for mutant in [known[name] for name in options.names] or MUTANTS:
         verdict = try_out(mutant, options.limit)
         verdicts.append(verdict)
-        outcome = f"caught by {verdict.rule}" if verdict.rule else f"NOT CAUGHT: {verdict.trouble}"
+        outcome = f"NOT CAUGHT: {verdict.trouble}" if verdict.trouble else f"caught by {mutant.rule}"
         print(f"{mutant.name:<28}{mutant.about:<72}{outcome} ({mutant.scene}, {verdict.seconds:.1f} s)", flush=True)
-    caught = sum(bool(verdict.rule) for verdict in verdicts)
+    caught = sum(not verdict.trouble for verdict in verdicts)
     print(f"{caught} of {len(verdicts)} planted bugs caught, {time.monotonic() - begun:.0f} s")
     return 0 if caught == len(verdicts) else 1
 

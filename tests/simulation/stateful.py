@@ -307,6 +307,27 @@ class Night(RuleBasedStateMachine):
         self.world.stop_kubelet(self._node(which), cure)
         self.world.advance(seconds)
 
+    @precondition(lambda self: len(self.world.nodes) > 6 and self._room())
+    @rule(
+        which=st.integers(0, 9),
+        cure=st.sampled_from(CURES),
+        cordoned=st.booleans(),
+        policy=st.sampled_from(("default", "one at a time", "one at a time")),
+    )
+    def break_two(self, which: int, cure: str, cordoned: bool, policy: str) -> None:
+        """Two neighbours fall ill, not at the same time, or a person has taken the one out of use; a healer comes."""
+        first, second = self._node(which), self._node(which + 1)
+        self.world.stop_kubelet(first, cure)
+        if cordoned:
+            self.world.nodes[second].cordoned.set(True, self.world.now)
+        else:
+            self.world.advance(90)
+            self.world.stop_kubelet(second, cure)
+        for pause in (320, 330):
+            self.world.advance(pause)
+            if len(self._alive()) < 3:
+                self._finish(self._start(policy), 25)
+
     @rule(which=st.integers(0, 9), kind=st.sampled_from(NODE_EVENTS))
     def change_nodes(self, which: int, kind: str) -> None:
         """A machine dies, comes back by itself, or is replaced by another one; or many nodes stop at once."""
@@ -450,7 +471,7 @@ class Night(RuleBasedStateMachine):
         while not process.over:
             self._step(process, Fate.ANSWERED, slow)
             if process.requests > invariants.ENDLESS:
-                self._report(invariants.ends(self.world))
+                self._report([f"I11 ends: {wrong}" for wrong in invariants.ends(self.world)])
         self._hold()
 
     def _hold(self) -> None:

@@ -274,7 +274,39 @@ SEEN_WELL = status_of(
     RECOVERED, history=[*RECOVERED["status"]["history"][:-1], {"phase": "Recovered", "message": invariants.SEEN}]
 )
 STORM = {"since": "2026-11-21T02:00:00Z"}
+
+
+def _turn_of_two(world: World) -> None:
+    """Another node was repaired in the same turn, and was done before this one."""
+    by_policy(max_repairs=1)(world)
+    other = {"node": "cp2", "meant": "uid-cp2-0", "uid": "uid-cp2-0", "under_repair": frozenset({"cp2"})}
+    world.acts.insert(0, replace(world.acts[0], at=after(2), **other))  # type: ignore[arg-type]
+
+
+def _given_up(world: World) -> None:
+    """It is handed to people after its first attempt."""
+    _healer(world)
+    phases = ["Suspected", "Unhealthy", "Repairing", "Unhealthy"]
+    world.writes += [
+        write(30, W0, VERIFYING, incident(phases, [5])),
+        write(31, W0, incident(phases, [5]), incident([*phases, "Escalated"], [5])),
+    ]
+
+
+def _clock_behind(seconds: float) -> Change:
+    """By the clock of who has shown the nodes it was earlier."""
+
+    def change(world: World) -> None:
+        shown = world.acts[-1].shown
+        assert shown is not None
+        acted(shown=replace(shown, observed_at=after(-seconds)))(world)
+
+    return change
+
+
 BAD: list[tuple[str, str, Change]] = [
+    ("I1 shares", "node 2 of its turn, 1 may be", _turn_of_two),
+    ("I10 attempts", "handed to people after 1 attempts, 3 may be", _given_up),
     ("I1 shares", "10 other nodes are under repair", acted(under_repair=frozenset(f"w{n}" for n in range(11)))),
     ("I1 shares", r"\['w1', 'w2'\] of zone a", acted(under_repair=frozenset({"w0", "w1", "w2"}))),
     ("I1 shares", r"\['w1', 'w2'\] of zone a", seen(cordoned("w1", "w2"))),
@@ -360,6 +392,56 @@ def test_who_deletes_an_incident_allows_new_attempts() -> None:
     _fourth(world)
     world.writes.insert(2, replace(world.writes[1], at=after(-1500), method="DELETE", before=REPAIRING, after=None))
     assert invariants.attempts(world) == []
+
+
+def test_who_deletes_one_incident_allows_only_the_attempts_of_that() -> None:
+    world = sound()
+    _fourth(world)
+    other = replace(world.writes[1], at=after(-1500), method="DELETE", path=f"{INCIDENTS}/w0-7")
+    world.writes.insert(3, replace(other, before=REPAIRING, after=None))
+    (wrong,) = invariants.attempts(world)
+    assert "attempt 4 of 3" in wrong
+
+
+def test_what_was_deleted_after_the_healer_has_looked_was_counted_by_it() -> None:
+    world = sound()
+    _given_up(world)
+    gone = [replace(world.writes[4], at=after(-seconds), path=f"{INCIDENTS}/w0-0") for seconds in (3000, 2000)]
+    deleted = replace(gone[0], method="DELETE", before=REPAIRING, after=None)
+    world.writes[:0] = [*gone, replace(deleted, at=after(-10))]
+
+    def given_up_early() -> bool:
+        return any("handed to people after 1 attempts" in one for one in invariants.attempts(world))
+
+    assert given_up_early()
+    world.writes[2] = replace(deleted, at=after(25))
+    assert not given_up_early()
+
+
+def test_another_turn_may_repair_another_node() -> None:
+    world = sound()
+    _turn_of_two(world)
+    world.acts[0] = replace(world.acts[0], token=1)
+    assert invariants.shares(world) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "fits"),
+    [
+        ("I9 storms", acted(storm={**STORM, "ended": format_time(after(10 - 598))}), True),
+        ("I9 storms", acted(storm={**STORM, "ended": format_time(after(10 - 597))}), False),
+        ("I6 lease", wrote(0, before=lease("h9", 1, 1 - 298)), True),
+        ("I6 lease", wrote(0, before=lease("h9", 1, 1 - 297)), False),
+        ("disruption", both(seen(stopped("w0", at=-340)), _clock_behind(4)), True),
+        ("disruption", both(seen(stopped("w0", at=-340)), _clock_behind(5)), False),
+    ],
+)
+def test_what_the_clock_of_an_api_server_allows_is_allowed(name: str, change: Change, fits: bool) -> None:
+    world = sound()
+    change(world)
+    assert invariants.INVARIANTS[name](world, 0, 0) != []
+    world.clocks = (-2, 0, 2)
+    assert (invariants.INVARIANTS[name](world, 0, 0) == []) is fits
 
 
 def test_who_fell_silent_a_moment_ago_was_rightly_seen_well() -> None:

@@ -217,6 +217,45 @@ def test_a_process_that_was_killed_does_nothing_any_more(world: World) -> None:
     assert (process.over, process.died, len(world.writes), world.acts) == (True, True, written, [])
 
 
+def test_api_servers_may_differ_about_the_time() -> None:
+    wrong = (-2.0, 0.0, 2.0)
+    told = []
+    for seed in (1, 1, 2):
+        world = World([SimNode("w0")], wrong, seed)
+        assert world.skew == 2
+        told.append([(world.clock() - world.now).total_seconds() for _answer in range(50)])
+        assert world.counts["skewed"] == sum(one != 0 for one in told[-1])
+    assert set(told[0]) == set(wrong) and told[0] == told[1] != told[2]
+    assert World([]).clock() == START and World([]).skew == 0
+
+
+def test_each_answer_and_each_look_has_a_clock_of_its_own() -> None:
+    world = World([SimNode("cp", control_plane=True), *(SimNode(f"w{number}") for number in range(5))], (-2, 2), 7)
+    world.stop_kubelet("w0", "kubelet_restart")
+    world.advance(300)
+    process = world.start("h1", HEALING)
+    process.run(slow=8)
+    assert process.error is None and process.result.words == [("w0", "repaired")]
+    seen = {abs((world.snapshot(world.now).observed_at - world.now).total_seconds()) for _look in range(9)}
+    assert seen == {2}
+    (act,) = world.acts
+    assert act.shown is not None and abs((act.shown.observed_at - act.looked_at).total_seconds()) == 2
+    assert act.token == 1 and invariants.violations(world) == []
+    world.close()
+
+
+def test_a_lease_has_run_out_by_the_clock_of_who_answers() -> None:
+    world = World([SimNode("w0")], (2,))
+    world.nodes["w0"].kubelet.set(False, after(9))
+    world.now = after(40)
+    seen = world.snapshot(world.now)
+    (heartbeat,) = (seen.heartbeats or {}).values()
+    assert (heartbeat.renewed, heartbeat.moved, heartbeat.alive(seen.observed_at)) == (START, False, False)
+    world.clocks = (0,)
+    (heartbeat,) = (world.snapshot(world.now).heartbeats or {}).values()
+    assert heartbeat.moved is None and heartbeat.alive(world.now)
+
+
 # --- hosts
 
 
