@@ -81,6 +81,10 @@ def test_the_playbook_s_repair_that_fails() -> None:
 # --- the twin
 
 
+# What the plan has seen of storms.
+STORM = object()
+
+
 class Plan:
     """A plan with one repair, or with none."""
 
@@ -105,6 +109,7 @@ class Watched:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, breaks: str = "", refuses: str = "", repairs: int = 1) -> None:
         self.seen: list[str] = []
+        self.storms: list[object] = []
         self._breaks, self._refuses = breaks, refuses
 
         def held(*_: Any) -> lease.Held:
@@ -113,7 +118,11 @@ class Watched:
 
         def looked(*_: Any) -> Any:
             self.step("plan")
-            return type("View", (), {"plan": Plan(repairs), "storm": None})
+            return type("View", (), {"plan": Plan(repairs), "storm": STORM})
+
+        def recorded(_healer: Healer, known: object = None) -> Outcome:
+            self.storms.append(known)
+            return self.step("record")
 
         monkeypatch.setattr(drive, "view", looked)
         monkeypatch.setattr(drive, "stale_record", lambda *_: False)
@@ -121,7 +130,7 @@ class Watched:
         monkeypatch.setattr(lease, "release", lambda *_: self.step("released"))
         monkeypatch.setattr(Healer, "__init__", lambda *_: None)
         monkeypatch.setattr(Healer, "write_notes", lambda *_: self.step("note"))
-        monkeypatch.setattr(Healer, "write_record", lambda *_: self.step("record"))
+        monkeypatch.setattr(Healer, "write_record", recorded)
         for event in ("begin", "acted", "fail", "hold", "verify"):
             monkeypatch.setattr(Healer, event, lambda *_, event=event: self.step(event))
         policy = type("Policy", (), {"monitor_only": False, "lease_duration": 300, "recovery_timeout": 300})
@@ -145,6 +154,16 @@ def test_the_twin_s_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     watched = Watched(monkeypatch)
     assert watched.turn.run().words == [("w1", "repaired")]
     assert watched.seen == TURN
+
+
+def test_both_hand_the_storm_that_the_plan_has_seen_to_the_first_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By then it may be over, and its cool-down would be forgotten."""
+    watched = Watched(monkeypatch)
+    watched.turn.run()
+    assert watched.storms == [STORM, None]
+    [guarded] = [task for task in load(TASKS / "act.yml") if "block" in task]
+    records = [task[f"{OURS}cluster_record"] for task in guarded["block"] if f"{OURS}cluster_record" in task]
+    assert records == [{"storm": "{{ __selfheal_plan.storm }}"}, None]
 
 
 # What is asked of the repair when one of its steps fails: the playbook's conditions, in the words of the role.
