@@ -23,7 +23,6 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
     WrongCluster,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.healer import Healer, view
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import MachineError
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Phase
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.tests.api.broken_links import LosesReplies, LosesRequests
@@ -238,16 +237,17 @@ def test_begin_is_for_the_machine_that_was_planned_for(sick: ControlPlane, heale
 
 
 def test_begin_without_a_memory_is_refused(sick: ControlPlane, healer: MakeHealer) -> None:
-    with pytest.raises(StoreError, match="has 0 open incidents, expected 1"):
-        healer().begin("w1", sick.uid_of("w1"), "kubelet_restart")
+    outcome = healer().begin("w1", sick.uid_of("w1"), "kubelet_restart")
+    assert (outcome.proceed, outcome.message) == (False, "what is known of w1 is not written down yet")
+    assert sick.incidents() == {}
 
 
 def test_begin_twice(sick: ControlPlane, healer: MakeHealer) -> None:
     one, uid = healer(policy=replace(HEALING, cooldown=0)), sick.uid_of("w1")
     noted(one, sick)
     one.begin("w1", uid, "kubelet_restart")
-    with pytest.raises(MachineError, match="is Repairing: 'begin' has no meaning there"):
-        one.begin("w1", uid, "kubelet_restart")
+    again = one.begin("w1", uid, "kubelet_restart")
+    assert (again.proceed, again.message) == (False, "what is known of w1 is not written down yet")
     assert status(sick)["attempts"] == 1
 
 

@@ -350,6 +350,16 @@ def test_a_turn_that_goes_wrong_or_finds_the_lease_busy_does_not_end_the_run(
     assert stats_of(played)["selfheal_outcome"] == "repaired"
 
 
+def test_a_sick_node_without_a_host_is_for_people(sick: ControlPlane, play: Play, as_healer: dict[str, Any]) -> None:
+    """It is told and remembered, and nothing counts as an attempt."""
+    played = play("heal", as_healer | {"selfheal_monitor_only": False}, inventory=LOCALHOST, environment=STATS)
+    assert played.code == 2, played.output
+    one_clear_line(played, "node w1: no inventory host matches it")
+    assert stats_of(played)["selfheal_outcome"] == "people"
+    status = sick.incidents()["w1-1"]["status"]
+    assert (status["phase"], status["attempts"]) == ("Unhealthy", 0)
+
+
 # How a loop of one turn ends: who else is sick, the owner's settings, the code, the outcome, and words of its output.
 ENDS: dict[str, tuple[str, dict[str, str], int, str, str]] = {
     "busy": ("", {}, 4, "busy", "nothing was done: busy: awx-job-4711 heals this cluster now, its lease lasts"),
@@ -426,7 +436,6 @@ RUNS_THAT_FAIL: dict[str, tuple[str, dict[str, Any], str]] = {
         HEAL | {"selfheal_nodes": ["w9", "w1"]},
         "no such node in this cluster: w9",
     ),
-    "a sick node without a host": ("heal", HEAL | {"hosts": LOCALHOST}, "node w1: no inventory host matches it"),
     "healing on, and no cluster named": (
         "heal",
         HEAL | {"selfheal_cluster_uid": ""},
@@ -607,7 +616,6 @@ OUTCOMES = {
     "somebody else is at work": "busy",
     "another cluster": "blocked",
     "nobody answers": "blocked",
-    "a sick node without a host": "blocked",
     "turns for no time": None,
 }
 

@@ -104,7 +104,7 @@ BAD_INPUT = {
     "no kubeconfig": r"\[(no kubeconfig|health without a kubeconfig)\]",
     "API not reachable, verdict unknown": r"\[(nobody answers|health when nobody answers)\]",
     "wrong cluster identity": r"\[(another cluster|a bootstrap of another cluster)\]",
-    "a node that no inventory host matches": r"\[a sick node without a host\]",
+    "a node that no inventory host matches": r"test_a_sick_node_without_a_host",
     "a node name that is no valid name": r"\[a name that is none\]",
     "nothing is changed by any of them (audit log)": "none_of_these_runs_has_changed_anything",
 }

@@ -348,7 +348,10 @@ def _held(
     wishes: Iterable[Note], finding: Finding, incident: Incident | None, refusals: Iterable[Refusal]
 ) -> Iterable[Note]:
     """The wishes, and the guards that say no where they are not the ones that are remembered."""
-    wishes, refusals = list(wishes), tuple(refusals)
+    # That its host was out of reach is forgotten only by a repair that begins: or else two such nodes would take turns
+    # in keeping each other from being asked.
+    unreached = () if incident is None else tuple(r for r in incident.refusals if r.guard == HOST)
+    wishes, refusals = list(wishes), (*refusals, *unreached)
     yield from wishes
     if incident is not None and incident.phase.under_repair and not wishes:
         return

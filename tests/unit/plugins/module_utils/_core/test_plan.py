@@ -19,7 +19,11 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model im
     Snapshot,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Heartbeat, Node
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan import Plan, with_hosts
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan import (
+    Plan,
+    is_out_of_reach,
+    with_hosts,
+)
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.settings import SETTINGS
 from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import (
@@ -573,6 +577,23 @@ def test_a_control_plane_out_of_reach_does_not_keep_the_others_from_their_repair
     told = incident("c2", attempted=())
     assert [a.node for a in plan_for(seen, [off, told]).actions] == ["c2"]
     assert [a.node for a in plan_for(seen, [replace(off, refusals=()), told]).actions] == ["c1"]
+
+
+def test_two_control_planes_out_of_reach_come_to_rest() -> None:
+    """What is remembered of them stays the same from run to run, so that nothing is written any more."""
+    planes = [sick(name, labels=CONTROL_PLANE) for name in ("c1", "c2")]
+    seen = snapshot([*planes, node("c3", labels=CONTROL_PLANE), *fleet(18)])
+    kept = {name: incident(name, attempted=()) for name in ("c1", "c2")}
+    for turn in range(5):
+        plan = plan_for(seen, kept.values())
+        held = [note for note in plan.notes if note.event == "hold"]
+        for note in held:
+            kept[note.node] = replace(kept[note.node], refusals=note.refusals)
+        tried = [a.node for a in plan.actions if not is_out_of_reach(kept[a.node])]
+        for name in tried:
+            kept[name] = replace(kept[name], refusals=(Refusal(name, "kubelet_restart", "host", "it is off"),))
+        assert bool(held or tried) == (turn < 2), (turn, held, tried)
+    assert [a.node for a in plan.actions] == ["c1", "c2"]
 
 
 def test_a_repair_that_is_still_to_come_calls_people() -> None:
