@@ -3,10 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Thin on purpose: each target is one call of Python, which makes what is missing first. `make unit LANE=py311` picks
-# an ansible-core; `python3 -m lab.toolchain lanes` lists them. Any Python from 3.11 on will do for PYTHON.
+# an ansible-core; `python3 -m lab.toolchain lanes` lists them. Any Python from 3.11 on will do for PYTHON. THOROUGH=1
+# repeats what tests repeat as often as it can be (see tests/thorough.py).
 PYTHON ?= python3
 LANE ?=
+THOROUGH ?=
 in_lane = $(if $(LANE),--lane $(LANE))
+export SELFHEAL_THOROUGH = $(THOROUGH)
 run = $(PYTHON) -m lab.toolchain run $(in_lane) --
 
 .PHONY: help demo test lint format docs sanity unit api e2e corpus explore mutants simulation nightly bench prove-first-heal prove-judgement prove-state-machine clean

@@ -32,6 +32,7 @@ TODAY = date.today().toordinal()
 PARTS = {
     "mutants": ("mutants",),
     "explore": ("explore", "FAULTS=2"),
+    "api": ("api", "THOROUGH=1"),
     "simulation": ("simulation", f"SEEDS={' '.join(str(10 * TODAY + n) for n in range(10))}", "RUNS=2000"),
 }
 

@@ -170,7 +170,7 @@ def _show(proof: Proof) -> None:
     _exploration(proof, proof.make("explore", "explore"))
     _bugs(proof, proof.make("mutants", "mutants"))
     _core(proof, proof.make("unit", "unit"))
-    _api(proof, proof.make("api", "api"))
+    _api(proof, proof.make("api THOROUGH=1", "api"))
 
 
 def _simulation(proof: Proof, made: Made) -> None:
