@@ -9,11 +9,12 @@ from dataclasses import replace
 import pytest
 from ansible_collections.selfheal.kubernetes.tests.simulation import invariants, mutants
 from ansible_collections.selfheal.kubernetes.tests.simulation.mutants import MUTANTS, Mutant
+from ansible_collections.selfheal.kubernetes.tests.thorough import share
 
 ONE = next(mutant for mutant in MUTANTS if mutant.name == "cordon-ignored")
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+@pytest.mark.parametrize("mutant", share(MUTANTS, 4), ids=lambda mutant: mutant.name)
 def test_a_planted_bug_is_caught(mutant: Mutant) -> None:
     verdict = mutants.try_out(mutant)
     assert not verdict.trouble, verdict.trouble
