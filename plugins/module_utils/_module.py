@@ -144,7 +144,7 @@ def run(module: AnsibleModule, body: Callable[[], dict[str, t.Any]]) -> t.NoRetu
     try:
         module.exit_json(**body())
     except (ClusterError, PolicyError, HostError, InvalidName, MachineError) as exc:
-        module.fail_json(msg=printable(str(exc)), error_class=type(exc).__name__)
+        module.fail_json(msg=printable(str(exc)), error_class=type(exc).__name__, **getattr(exc, "details", {}))
     except Exception as exc:
         # Nobody at 3 a.m. reads a traceback, and whoever mends it needs no more than this.
         place = traceback.extract_tb(exc.__traceback__)[-1]

@@ -40,6 +40,9 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.trans
 
 T = TypeVar("T")
 JSON = "application/json"
+# Patches: fields are merged into the object, or applied as one owner's share of it (JSON is YAML).
+MERGE = "application/merge-patch+json"
+APPLY = "application/apply-patch+yaml"
 PAGE_SIZE = 500
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 15.0
@@ -88,7 +91,7 @@ class Raw:
 
 
 class Client:
-    """GET, POST, PUT, DELETE and paged lists of plain JSON objects.
+    """GET, POST, PUT, PATCH, DELETE and paged lists of plain JSON objects.
 
     Reads are repeated on 429, 5xx and broken connections until the deadline. Writes are repeated only on 429, which
     the server answers before it does anything; after any other trouble nobody knows whether the write was done, and
@@ -127,6 +130,13 @@ class Client:
             other._access = replace(other._access, certificate=None, key=None, headers=kubeconfig.no_headers)
             other.anonymous = True
         other._transport = Transport(other._access, self._monotonic, self.stats)
+        return other
+
+    def within(self, seconds: float) -> Client:
+        """The same client, over the same connections, with no longer a deadline than this."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other._deadline = max(0.1, min(self._deadline, seconds))
         return other
 
     def close(self) -> None:
@@ -171,10 +181,19 @@ class Client:
 
         :raises Unreachable: when there is none.
         """
+        return self.once("GET", path, query, None, deadline)
+
+    def once(
+        self, method: str, path: str, query: Mapping[str, Any] | None, body: Mapping[str, Any] | None, deadline: float
+    ) -> Raw:
+        """Send one request and no second one; any status is an answer.
+
+        :raises Unreachable: when there is none. Nobody knows then whether a write was done.
+        """
         begun = self._monotonic()
         end = begun + min(deadline, self._deadline)
         try:
-            status, headers, data = self._send("GET", path, query, None, end)
+            status, headers, data = self._send(method, path, query, body, end)
         except _BrokenConnection as exc:
             raise Unreachable(f"{self.server}: {exc}") from None
         return Raw(status, data, headers, _date(headers.get("Date")), self._monotonic() - begun)
@@ -216,6 +235,12 @@ class Client:
         """Write an object; with metadata.resourceVersion in the body only if nobody has written it since."""
         return self._write("PUT", path, body)
 
+    def patch(self, path: str, body: Mapping[str, Any], kind: str = MERGE, manager: str | None = None) -> Answer:
+        """Change an object, or with ``APPLY`` make it what ``manager`` wants of it; see ``replace`` for a condition."""
+        query = {"fieldManager": manager} if manager else {}
+        raw = self._request("PATCH", path, query, body, kind=kind)
+        return Answer(_decoded(from_json, raw.data, f"PATCH {path}"), raw.date)
+
     def delete(self, path: str, resource_version: str) -> Answer:
         """Remove an object, only if nobody has written it since."""
         conditions = {"resourceVersion": resource_version}
@@ -234,6 +259,7 @@ class Client:
         body: Mapping[str, Any] | None,
         accept: str = JSON,
         lend: bool = False,
+        kind: str = JSON,
     ) -> Raw:
         begun = self._monotonic()
         end = begun + self._deadline
@@ -241,7 +267,7 @@ class Client:
         while True:
             retry_after = None
             try:
-                status, headers, data = self._send(method, path, query, body, end, accept, lend)
+                status, headers, data = self._send(method, path, query, body, end, accept, lend, kind)
             except _BrokenConnection as exc:
                 trouble = f"{self.server}: {exc}"
                 repeatable = method == "GET"
@@ -274,11 +300,12 @@ class Client:
         end: float,
         accept: str = JSON,
         lend: bool = False,
+        kind: str = JSON,
     ) -> tuple[int, Mapping[str, str], Any]:
         headers = {"Accept": accept, "User-Agent": "selfheal.kubernetes", **self._access.headers()}
         data = None
         if body is not None:
-            headers["Content-Type"] = JSON
+            headers["Content-Type"] = kind
             data = json.dumps(body).encode()
         target = path + ("?" + urlencode(query) if query else "")
         answer = self._transport.send(method, target, headers, data, end, CONNECT_TIMEOUT, READ_TIMEOUT, lend)

@@ -8,9 +8,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class ClusterError(Exception):
-    """Base of the errors of this package; the message is one line for people."""
+    """Base of the errors of this package; the message is one line for people.
+
+    ``details`` are what a module returns besides.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message)
+        self.details: dict[str, Any] = {}
 
 
 class SettingsError(ClusterError):
@@ -67,3 +76,23 @@ class StoreError(ClusterError):
 
 class NotBootstrapped(StoreError):
     """The cluster does not have the kinds or the namespace that the healer's memory needs."""
+
+
+class DrainBlocked(ClusterError):
+    """Pods stand in the way that may not be evicted."""
+
+
+class DrainTimeout(ClusterError):
+    """Pods are left, and the time is over."""
+
+
+class DrainCancelled(ClusterError):
+    """Somebody wants the drain to end: a person has lifted the cordon, or the run is being stopped."""
+
+
+class NodeGone(ClusterError):
+    """The node is not there any more, or another one has its name."""
+
+
+class NotFenced(ClusterError):
+    """The node may not be said to be out of service, or that may not be taken back yet."""
