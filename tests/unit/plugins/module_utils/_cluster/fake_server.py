@@ -147,7 +147,7 @@ class Server:
                             break
                 self.close_connection = True
 
-            do_GET = do_POST = do_PUT = do_DELETE = _serve
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 
             def log_message(self, *_: object) -> None:
                 """Nothing on the terminal."""
