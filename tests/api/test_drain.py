@@ -33,7 +33,9 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
     Forbidden,
     LeaseLost,
     NodeGone,
+    Unreachable,
 )
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.transport import BrokenConnection
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drain import (
     CORDONED,
     Allowed,
@@ -652,6 +654,104 @@ def test_without_the_right_to_evict_it_says_so_at_once(
         assert time.monotonic() - begun < 10
     finally:
         cluster.must("PATCH", role, {"rules": rules})
+
+
+# --- replies that are lost, and writes that come in between
+
+
+class Meddling(SteppingClient):
+    """Lets something happen before the first request of a kind, and loses the reply of it if it shall."""
+
+    def __init__(self, *arguments: Any, kind: str, before: Callable[[], object] = lambda: None, lose: bool = False):
+        super().__init__(*arguments, steps=Steps())
+        self.kind, self.before, self.lose, self.done = kind, before, lose, False
+
+    def _send(self, method: str, path: str, *rest: Any, **options: Any) -> Any:
+        meant = not self.done and f"{method} {path}".startswith(self.kind)
+        if meant:
+            self.done = True
+            self.before()
+        answer = super()._send(method, path, *rest, **options)
+        if meant and self.lose:
+            raise BrokenConnection("the reply was lost")
+        return answer
+
+
+MakeMeddling = Callable[..., Meddling]
+
+
+@pytest.fixture
+def meddling(cluster: ControlPlane, healer_token: str) -> MakeMeddling:
+    return lambda kind, **options: Meddling(cluster.settings(healer_token), kind=kind, **options)
+
+
+@pytest.mark.usefixtures("quick")
+def test_replies_may_be_lost(
+    cluster: ControlPlane, workloads: Workloads, drainer: MakeDrainer, meddling: MakeMeddling
+) -> None:
+    workloads.add("web-1")
+    mark = cluster.audit_mark()
+    with Kubelet(workloads):
+        cordoned = drainer(client=meddling(f"PATCH {NODE}", lose=True)).cordon()
+        assert (cordoned.changed, cordoned.cordon) == (True, Cordon.OURS)
+        report = drainer(client=meddling(f"POST {PODS}/web-1/eviction", lose=True)).drain(Allowed(), SECONDS)
+    assert [pod.name for pod in report.evicted] == ["web-1"] and evictions(cluster, mark) == ["web-1"]
+    lifted = drainer(client=meddling(f"PATCH {NODE}", lose=True)).uncordon()
+    assert (lifted.changed, lifted.cordon) == (True, Cordon.NONE)
+    assert [a.code for a in writes(cluster, mark) if a.verb == "patch"] == [200, 200]
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_list_that_cannot_be_read_for_a_moment_is_read_again(
+    workloads: Workloads, drainer: MakeDrainer, meddling: MakeMeddling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workloads.add("web-1")
+    client = meddling("GET /api/v1/pods")
+
+    def break_off() -> None:
+        raise Unreachable("away for a moment")
+
+    # The look at what blocks comes first, and is no part of the rounds.
+    looks = iter([lambda: None, break_off])
+    real = client.items
+    monkeypatch.setattr(client, "within", lambda _seconds: client)
+    monkeypatch.setattr(client, "items", lambda *args: (next(looks, lambda: None)(), real(*args))[1])
+    with Kubelet(workloads):
+        assert drainer(client=client).drain(Allowed(), SECONDS).changed
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_write_in_between_is_no_obstacle(
+    cluster: ControlPlane, workloads: Workloads, drainer: MakeDrainer, meddling: MakeMeddling
+) -> None:
+    mine, mark = cluster.with_own_connections(), cluster.audit_mark()
+    beat = meddling(f"PATCH {NODE}", before=lambda: mine.condition("w1", "True", 1))
+    assert drainer(client=beat).cordon().cordon is Cordon.OURS
+    beat = meddling(f"PATCH {NODE}", before=lambda: mine.condition("w1", "True", 2))
+    assert drainer(client=beat).uncordon().cordon is Cordon.NONE
+    assert [a.code for a in writes(cluster, mark) if a.verb == "patch"] == [409, 200, 409, 200]
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_person_who_was_quicker_is_respected(
+    cluster: ControlPlane, workloads: Workloads, drainer: MakeDrainer, meddling: MakeMeddling
+) -> None:
+    before = meddling(f"PATCH {NODE}", before=lambda: cordon_by_hand(cluster))
+    told = drainer(client=before).cordon()
+    assert (told.changed, told.cordon, told.message) == (
+        False,
+        Cordon.OTHERS,
+        "node w1 was cordoned by somebody else already",
+    )
+    uncordon_by_hand(cluster)
+    drainer().cordon()
+
+    def anew() -> None:
+        uncordon_by_hand(cluster)
+        cordon_by_hand(cluster)
+
+    kept = drainer(client=meddling(f"PATCH {NODE}", before=anew)).uncordon()
+    assert (kept.changed, kept.cordon) == (False, Cordon.OTHERS) and see(cluster)["spec"]["unschedulable"] is True
 
 
 # --- killed and stopped

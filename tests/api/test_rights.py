@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.selfheal.kubernetes.tests.api.conftest import RunModule
+from ansible_collections.selfheal.kubernetes.tests.api.conftest import MANIFESTS, RunModule
 from ansible_collections.selfheal.kubernetes.tests.api.control_plane import (
     INCIDENTS,
     RECORDS,
@@ -247,6 +249,67 @@ def test_the_rights_in_the_documentation_are_enough_and_no_more(
     assert code("GET", "/api/v1/namespaces/shop/services/web:81/proxy/") == 403
     assert code("GET", "/api/v1/namespaces/default/services/web:80/proxy/") == 403
     assert code("POST", "/api/v1/namespaces/shop/services/web:80/proxy/") == 403
+
+
+RULES = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
+EVICTION = "/api/v1/namespaces/default/pods/web/eviction"
+BUDGETS = "/apis/policy/v1/namespaces/default/poddisruptionbudgets"
+
+
+def rules_of(cluster: ControlPlane, token: str) -> list[str]:
+    """Everything that an account may do in a namespace, as the API server itself says it."""
+    status, answer = cluster.request("POST", RULES, {"spec": {"namespace": "default"}}, token)
+    assert status == 201, answer
+    return sorted(json.dumps(rule, sort_keys=True) for rule in answer["status"]["resourceRules"])
+
+
+def codes(cluster: ControlPlane, token: str) -> dict[str, int]:
+    """What becomes of what draining takes, and of what is next to it."""
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "web", "namespace": "default"}}
+    cordon = {"spec": {"unschedulable": True}}
+    asked: dict[str, tuple[str, str, object]] = {
+        "cordon": ("PATCH", "/api/v1/nodes/w1", cordon),
+        "evict": ("POST", EVICTION, eviction),
+        "read a budget": ("GET", f"{BUDGETS}/web", None),
+        "list budgets": ("GET", BUDGETS, None),
+        "change a budget": ("PATCH", f"{BUDGETS}/web", {}),
+        "delete a pod": ("DELETE", "/api/v1/namespaces/default/pods/web", None),
+        "change a pod": ("PATCH", "/api/v1/namespaces/default/pods/web", {}),
+        "delete a node": ("DELETE", "/api/v1/nodes/w2", None),
+        "make a node": ("POST", "/api/v1/nodes", {"metadata": {"name": "w9"}}),
+        "change the state of a node": ("PATCH", "/api/v1/nodes/w1/status", {"status": {}}),
+        "detach a volume": ("DELETE", "/apis/storage.k8s.io/v1/volumeattachments/x", None),
+    }
+    return {what: cluster.request(*request, token)[0] for what, request in asked.items()}
+
+
+def test_draining_takes_rights_that_are_given_for_it_alone(
+    cluster: ControlPlane, healer_token: str, observer_token: str
+) -> None:
+    cluster.add_nodes("w1", "w2")
+    before, watched = rules_of(cluster, healer_token), rules_of(cluster, observer_token)
+    assert set(codes(cluster, healer_token).values()) == {403}
+    manifest = MANIFESTS / "rbac-drain.yml"
+    try:
+        assert cluster.kubectl("apply", "-f", manifest).returncode == 0
+        end = time.monotonic() + 10
+        while rules_of(cluster, healer_token) == before and time.monotonic() < end:
+            time.sleep(0.1)
+        assert [json.loads(rule) for rule in rules_of(cluster, healer_token) if rule not in before] == [
+            {"apiGroups": [""], "resources": ["nodes"], "verbs": ["patch"]},
+            {"apiGroups": [""], "resources": ["pods/eviction"], "verbs": ["create"]},
+            {"apiGroups": ["policy"], "resources": ["poddisruptionbudgets"], "verbs": ["get"]},
+        ]
+        assert set(before) < set(rules_of(cluster, healer_token)) and rules_of(cluster, observer_token) == watched
+        found = codes(cluster, healer_token)
+        assert {what: code for what, code in found.items() if code != 403} == {
+            "cordon": 200,
+            "evict": 404,
+            "read a budget": 404,
+        }
+        assert set(codes(cluster, observer_token).values()) == {403}
+    finally:
+        cluster.kubectl("delete", "-f", manifest)
 
 
 def test_an_account_without_any_right_sees_nothing_and_says_so(cluster: ControlPlane, module: RunModule) -> None:

@@ -1,0 +1,125 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The rights to drain as ``bootstrap`` gives and takes them, and the role ``node_drain`` as people use it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drain import Cordon, cordon_of
+from ansible_collections.selfheal.kubernetes.tests.api.conftest import Play, write_kubeconfig
+from ansible_collections.selfheal.kubernetes.tests.api.control_plane import ADMIN_TOKEN, ControlPlane
+from ansible_collections.selfheal.kubernetes.tests.api.workloads import Kubelet, Workloads
+
+ROLE = "/apis/rbac.authorization.k8s.io/v1/clusterroles/selfheal-drainer"
+BINDING = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/selfheal-drainer"
+
+
+def given(cluster: ControlPlane) -> tuple[int, int]:
+    return cluster.request("GET", ROLE)[0], cluster.request("GET", BINDING)[0]
+
+
+def test_bootstrap_gives_the_rights_to_drain_only_when_asked_and_takes_them_away(
+    cluster: ControlPlane, play: Play, tmp_path: Path
+) -> None:
+    admin = {
+        "selfheal_kubeconfig": str(write_kubeconfig(tmp_path, cluster, ADMIN_TOKEN)),
+        "selfheal_cluster_uid": cluster.uid,
+    }
+    draining = admin | {"selfheal_bootstrap_drain": True}
+
+    def change(variables: dict[str, Any], *options: str) -> bool:
+        played = play("bootstrap", variables, *options)
+        assert played.code == 0, played.output
+        return "Give or take the rights to drain nodes" in played.output and "changed=0" not in played.output
+
+    change(admin)
+    assert given(cluster) == (404, 404)
+    assert change(draining, "--check") and given(cluster) == (404, 404)
+    assert change(draining) and given(cluster) == (200, 200)
+    assert not change(draining)
+    assert change(admin, "--check") and given(cluster) == (200, 200)
+    assert change(admin) and given(cluster) == (404, 404)
+    assert not change(admin)
+    refused = play("bootstrap", admin | {"selfheal_bootstrap_drain": "perhaps"})
+    assert refused.code == 2 and "selfheal_bootstrap_drain: expected true or false, got perhaps" in refused.output
+
+
+def drain_by_role(
+    home: Path, cluster: ControlPlane, variables: dict[str, Any], *options: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the role in a playbook of a user's own."""
+    connection = {
+        "kubeconfig": str(write_kubeconfig(home, cluster, ADMIN_TOKEN)),
+        "cluster_uid": cluster.uid,
+    }
+    told = {"ansible.builtin.debug": {"msg": "TOLD {{ node_drain_result.message | default('nothing') }}"}}
+    plays = [
+        {
+            "hosts": "localhost",
+            "gather_facts": False,
+            "module_defaults": {"group/selfheal.kubernetes.selfheal": connection},
+            "roles": [{"role": "selfheal.kubernetes.node_drain", **variables}],
+            "post_tasks": [told],
+        }
+    ]
+    book = home / "drain.yml"
+    book.write_text(yaml.safe_dump(plays), encoding="utf-8")
+    program = shutil.which("ansible-playbook")
+    assert program
+    return subprocess.run(
+        [program, book, "-i", "localhost,", *options],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        cwd=home,
+        env={**os.environ, "HOME": str(home), "ANSIBLE_HOME": str(home / "ansible"), "ANSIBLE_NOCOLOR": "1"},
+    )
+
+
+@pytest.fixture
+def workloads(cluster: ControlPlane) -> Workloads:
+    cluster.add_nodes("w1", "w2")
+    made = Workloads(cluster)
+    made.open()
+    return made
+
+
+def test_the_role_drains_and_uncordons(cluster: ControlPlane, workloads: Workloads, tmp_path: Path) -> None:
+    workloads.add("web-1")
+    node = {"node_drain_node": "w1"}
+    checked = drain_by_role(tmp_path, cluster, node, "--check")
+    assert checked.returncode == 0 and "TOLD node w1: would evict 1 pod" in checked.stdout, checked.stdout
+    assert "changed=1" in checked.stdout and workloads.names() == ["web-1"]
+    with Kubelet(workloads):
+        drained = drain_by_role(tmp_path, cluster, node)
+    assert drained.returncode == 0 and "TOLD node w1 is drained: 1 pod evicted" in drained.stdout, drained.stdout
+    assert "changed=1" in drained.stdout and cordon_of(cluster.get("/api/v1/nodes/w1")) is Cordon.OURS
+    again = drain_by_role(tmp_path, cluster, node)
+    assert again.returncode == 0 and "changed=0" in again.stdout, again.stdout
+    lifted = drain_by_role(tmp_path, cluster, node | {"node_drain_state": "uncordoned"})
+    assert lifted.returncode == 0 and "changed=1" in lifted.stdout, lifted.stdout
+    assert cordon_of(cluster.get("/api/v1/nodes/w1")) is Cordon.NONE
+
+
+def test_the_role_fails_with_one_clear_line(cluster: ControlPlane, workloads: Workloads, tmp_path: Path) -> None:
+    workloads.add("bare", bare=True)
+    failed = drain_by_role(tmp_path, cluster, {"node_drain_node": "w1"})
+    assert failed.returncode == 2 and "shop/bare (no controller would make it again)" in failed.stdout, failed.stdout
+    unnamed = drain_by_role(tmp_path, cluster, {"node_drain_state": "melted"})
+    assert unnamed.returncode == 2 and "melted" in unnamed.stdout and "node_drain_node" in unnamed.stdout
+    unproven = drain_by_role(tmp_path, cluster, {"node_drain_node": "w1", "node_drain_state": "fenced"})
+    assert unproven.returncode == 2 and "fencing_proof" in unproven.stdout, unproven.stdout
+    assert json.dumps(cluster.get("/api/v1/nodes/w1")["spec"]) == "{}"
+    workloads.clear()
