@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: node_drain
 short_description: Drain a node, lift a cordon that was set so, or say that a dead node is out of service
-version_added: 0.2.0
+version_added: 0.1.0
 author:
   - the selfheal.kubernetes authors (@selfheal-kubernetes)
 description:
