@@ -276,6 +276,8 @@ import signal
 import socket
 import threading
 import typing as t
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Client
@@ -362,17 +364,18 @@ def main() -> t.NoReturn:
             fencing = params["state"] == "fenced"
             told = fencer.fence(proof, module.check_mode) if fencing else fencer.unfence(module.check_mode)
             return _result(actor, told.changed, told.message, told.to_dict())
-        drainer = Drainer(client, actor, _cancelled())
-        if params["state"] == "cordoned":
-            report = drainer.cordon(module.check_mode)
-        elif params["state"] == "uncordoned":
-            report = drainer.uncordon(module.check_mode)
-        else:
-            allowed = Allowed(params["delete_emptydir_data"], params["force"])
-            if module.check_mode:
-                report = drainer.survey(allowed)
+        with _signals() as cancelled:
+            drainer = Drainer(client, actor, cancelled)
+            if params["state"] == "cordoned":
+                report = drainer.cordon(module.check_mode)
+            elif params["state"] == "uncordoned":
+                report = drainer.uncordon(module.check_mode)
             else:
-                report = drainer.drain(allowed, params["deadline"], params["grace_period"])
+                allowed = Allowed(params["delete_emptydir_data"], params["force"])
+                if module.check_mode:
+                    report = drainer.survey(allowed)
+                else:
+                    report = drainer.drain(allowed, params["deadline"], params["grace_period"])
         return _result(actor, report.changed, report.message, report.to_dict())
 
     run(module, body)
@@ -441,12 +444,17 @@ def _check_range(name: str, value: int, limits: tuple[int, int]) -> None:
         raise SettingsError(f"{name}: expected seconds from {limits[0]} to {limits[1]}, got {value}")
 
 
-def _cancelled() -> threading.Event:
-    """Set by whoever wants this process to end. Nothing more is begun then, and the result tells what was done."""
+@contextmanager
+def _signals() -> Iterator[threading.Event]:
+    """Set by a signal that wants this process to end. Nothing more is begun then, and the result tells what was done."""
     event = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_args: event.set())
-    return event
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda *_args: event.set()) for number in numbers}
+    try:
+        yield event
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _result(actor: Actor, changed: bool, message: str, details: dict[str, t.Any]) -> dict[str, t.Any]:
