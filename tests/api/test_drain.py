@@ -778,8 +778,9 @@ def test_a_drain_may_be_killed_at_any_step(
     record_testsuite_property: Callable[[str, object], None],
 ) -> None:
     """Whatever is left is known for what it is, and the next run sets it right."""
-    # One request after the other, so that the steps of two runs are the same.
+    # One request after the other, each with a proof of its own, so that the steps of two runs are the same.
     monkeypatch.setattr(machinery, "AT_ONCE", 1)
+    monkeypatch.setattr(machinery, "PROOF_SECONDS", -1.0)
     monkeypatch.setattr(machinery, "SETTLE_SECONDS", 0.0)
 
     def begin() -> None:
@@ -797,19 +798,20 @@ def test_a_drain_may_be_killed_at_any_step(
     taken = len(steps.seen)
     with Kubelet(workloads):
         made.drain(Allowed(), SECONDS)
-    # How often the pods' end is waited for differs, and what is done until both are evicted does not.
+    # How often the pods' end is waited for differs; what is done until both are evicted and looked for once does not.
     last = max(n for n, what in enumerate(steps.seen) if what.endswith("/eviction"))
-    seen = steps.seen[taken : last + 1]
+    seen = steps.seen[taken : last + 6]
+    assert "/pods" in seen[-1]
     assert sum(what == f"PATCH {NODE}" for what in seen) == 1
     points = [(n + taken, m) for n, what in enumerate(seen) for m in (BEFORE, AFTER) if m == BEFORE or what[0] == "P"]
-    assert len(points) >= 25 and {what.split()[0] for what in seen} >= {"GET", "PUT", "PATCH", "POST"}
+    assert len(points) >= 40 and {what.split()[0] for what in seen} >= {"GET", "PUT", "PATCH", "POST"}
     wrong, cordoned, evicted = [], 0, 0
     for number, moment in points:
         begin()
         steps = Steps(number, moment, lambda: os.kill(os.getpid(), signal.SIGKILL))
         process = FORK.Process(target=child(stepping(steps), lambda: os._exit(0)))
+        process.start()
         with Kubelet(workloads):
-            process.start()
             process.join(60)
             what = f"{number} {moment}"
             if process.exitcode != -signal.SIGKILL:
@@ -862,8 +864,8 @@ def test_a_signal_ends_a_drain_and_leaves_what_is_known_for_ours(
         "incident": "w1-1",
     }
     process = FORK.Process(target=module_in_a_child(arguments, tmp_path / "result"))
+    process.start()
     with Kubelet(workloads):
-        process.start()
         end = time.monotonic() + 20
         while workloads.names() != ["web-1"] and time.monotonic() < end:
             time.sleep(0.05)

@@ -376,8 +376,7 @@ class Drainer:
             self._not_before[pod.uid] = self._monotonic() + wait
             if answer.word is Word.ACCEPTED:
                 self._progress.accept(pod)
-        self._report.evicted = list(self._progress.accepted.values())
-        self._report.changed = self._report.changed or bool(self._report.evicted)
+        self._count()
         if self._trouble is not None:
             raise self._trouble
 
@@ -496,7 +495,14 @@ class Drainer:
         return found
 
     def _look(self, allowed: Allowed, end: float | None = None) -> Sorted:
-        return self._progress.look(self._pods(end), allowed)
+        seen = self._progress.look(self._pods(end), allowed)
+        self._count()
+        return seen
+
+    def _count(self) -> None:
+        """Report what was evicted, also what only a look has shown, after a reply that was lost."""
+        self._report.evicted = list(self._progress.accepted.values())
+        self._report.changed = self._report.changed or bool(self._report.evicted)
 
     def _pods(self, end: float | None) -> list[NodePod]:
         client = self._client if end is None else self._client.within(end - self._monotonic())
@@ -513,7 +519,6 @@ class Drainer:
 
     def _tell(self, exc: ClusterError) -> None:
         """Let what has ended the drain tell what had been done until then."""
-        self._report.evicted = list(self._progress.accepted.values())
         try:
             node = self._client.within(BUDGET_SECONDS).get(self._hands.path).body
             self._report.cordon, self._report.mark = cordon_of(node), mark_of(node)
