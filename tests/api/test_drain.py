@@ -617,8 +617,8 @@ def test_who_has_lost_the_lease_amid_a_round_evicts_no_more(
     mark = cluster.audit_mark()
     with pytest.raises(LeaseLost):
         drainer(client=Slow(cluster.settings(healer_token), steps=Steps())).drain(Allowed(), SECONDS)
-    # Two waves at most were under way within the second for which a proof counts.
-    assert 1 <= len(evictions(cluster, mark)) <= 2 * machinery.AT_ONCE < 60
+    # Only those were sent for which it was proven before it went.
+    assert 1 <= len(evictions(cluster, mark)) <= machinery.AT_ONCE < 60
 
 
 def test_who_never_had_the_lease_writes_nothing(
@@ -778,9 +778,8 @@ def test_a_drain_may_be_killed_at_any_step(
     record_testsuite_property: Callable[[str, object], None],
 ) -> None:
     """Whatever is left is known for what it is, and the next run sets it right."""
-    # One request after the other, each with a proof of its own, so that the steps of two runs are the same.
+    # One request after the other, so that the steps of two runs are the same.
     monkeypatch.setattr(machinery, "AT_ONCE", 1)
-    monkeypatch.setattr(machinery, "PROOF_SECONDS", -1.0)
     monkeypatch.setattr(machinery, "SETTLE_SECONDS", 0.0)
 
     def begin() -> None:
@@ -804,7 +803,7 @@ def test_a_drain_may_be_killed_at_any_step(
     assert "/pods" in seen[-1]
     assert sum(what == f"PATCH {NODE}" for what in seen) == 1
     points = [(n + taken, m) for n, what in enumerate(seen) for m in (BEFORE, AFTER) if m == BEFORE or what[0] == "P"]
-    assert len(points) >= 40 and {what.split()[0] for what in seen} >= {"GET", "PUT", "PATCH", "POST"}
+    assert len(points) >= 35 and {what.split()[0] for what in seen} >= {"GET", "PUT", "PATCH", "POST"}
     wrong, cordoned, evicted = [], 0, 0
     for number, moment in points:
         begin()

@@ -60,9 +60,6 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times im
 # Seconds between two looks at what is left, and before a pod whose eviction was refused is tried again (as kubectl).
 LOOK_SECONDS = 1.0
 RETRY_SECONDS = 5.0
-# For so long a proof that the lease and the cordon are ours counts for the writes that follow: it is as good as one
-# before each of them, since the lease lasts minutes, and hundreds of evictions do not wait for each other's.
-PROOF_SECONDS = 1.0
 # After a cordon a scheduler that has not heard of it yet may still bind pods to the node.
 SETTLE_SECONDS = 2.0
 # As many as the transport keeps connections.
@@ -70,6 +67,7 @@ AT_ONCE = 16
 # A kubelet and several controllers write to a node now and then; so often a write that came in between is met with
 # another look.
 TRIES = 5
+# For what is still asked when the time is over: the budgets' numbers, and whether the cordon is ours to the end.
 BUDGET_SECONDS = 5.0
 BUDGETS = 20
 
@@ -212,6 +210,7 @@ class Drainer:
         self._proven: float | None = None
         self._trouble: ClusterError | None = None
         self._settled = 0.0
+        self._end = 0.0
         self._expected = Cordon.NONE
         self._progress = Progress()
         self._answers: dict[str, EvictionAnswer] = {}
@@ -309,7 +308,7 @@ class Drainer:
         :raises DrainCancelled: when a person has lifted the cordon, or the run is being stopped.
         :raises LeaseLost: when the lease is not ours any more.
         """
-        end = self._monotonic() + deadline
+        end = self._end = self._monotonic() + deadline
         try:
             self._hands.prove()
             node = self._hands.read()
@@ -324,7 +323,7 @@ class Drainer:
                 raise DrainCancelled(f"node {self._actor.node} was uncordoned by somebody before it was drained")
             self._rounds(allowed, end, deadline, grace)
             # Whether it is still ours is asked once more, after the last look at the pods.
-            self._sure(0)
+            self._sure(BUDGET_SECONDS)
             node = self._hands.read()
         except ClusterError as exc:
             self._tell(exc)
@@ -338,7 +337,7 @@ class Drainer:
         seen: Sorted | None = None
         while True:
             try:
-                self._sure(0)
+                self._sure()
                 seen = self._look(allowed, end)
                 unseen = ""
             except Unreachable as exc:
@@ -383,7 +382,7 @@ class Drainer:
     def _evict_one(self, pod: NodePod, end: float, grace: int | None) -> EvictionAnswer | None:
         """Ask for one eviction; None if it was not even asked for. Raises nothing, since others are under way."""
         try:
-            self._sure(PROOF_SECONDS)
+            self._sure()
             self._stop_if_cancelled()
         except ClusterError as exc:
             if not isinstance(exc, Unreachable):
@@ -415,21 +414,26 @@ class Drainer:
             self._trouble = self._trouble or Forbidden(f"pod {pod} may not be evicted: {answer.message}")
         return answer
 
-    def _sure(self, at_most: float) -> None:
-        """Make sure that we may go on: the cluster, the lease, and the cordon, not longer ago than this.
+    def _sure(self, after_the_end: float = 0.0) -> None:
+        """Make sure that we may go on, from now on: the cluster, the lease, and the cordon.
 
-        Threads wait for each other's proof. What stops one of them stops them all.
+        Threads that ask while another one asks share the next proof, which begins after all of them have asked; so each
+        has one of its own, and many cost little. What stops one of them stops them all.
         """
+        asked = self._monotonic()
         with self._lock:
             if self._trouble is not None:
                 raise self._trouble
-            if self._proven is not None and self._monotonic() - self._proven <= at_most:
+            if self._proven is not None and self._proven >= asked:
                 return
-            # It is as old as its first request.
             begun = self._monotonic()
+            left = self._end + after_the_end - begun
+            if left <= 0:
+                raise Unreachable("the time is over")
+            hands = NodeHands(self._client.within(left), self._actor)
             try:
-                self._hands.prove()
-                self._check_cordon()
+                hands.prove()
+                self._check_cordon(hands)
             except Unreachable:
                 raise
             except ClusterError as exc:
@@ -437,8 +441,8 @@ class Drainer:
                 raise
             self._proven = begun
 
-    def _check_cordon(self) -> None:
-        found = cordon_of(self._hands.read())
+    def _check_cordon(self, hands: NodeHands) -> None:
+        found = cordon_of(hands.read())
         if found is self._expected:
             return
         what = "uncordoned it" if found is Cordon.NONE else "changed its cordon, which is not ours any more"
