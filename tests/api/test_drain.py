@@ -664,12 +664,14 @@ class Meddling(SteppingClient):
 
     def __init__(self, *arguments: Any, kind: str, before: Callable[[], object] = lambda: None, lose: bool = False):
         super().__init__(*arguments, steps=Steps())
-        self.kind, self.before, self.lose, self.done = kind, before, lose, False
+        self.kind, self.before, self.lose = kind, before, lose
+        # Shared by the copies of a client that have another deadline.
+        self.done = threading.Event()
 
     def _send(self, method: str, path: str, *rest: Any, **options: Any) -> Any:
-        meant = not self.done and f"{method} {path}".startswith(self.kind)
+        meant = not self.done.is_set() and f"{method} {path}".startswith(self.kind)
         if meant:
-            self.done = True
+            self.done.set()
             self.before()
         answer = super()._send(method, path, *rest, **options)
         if meant and self.lose:
