@@ -77,7 +77,7 @@ def drain_by_role(
     program = shutil.which("ansible-playbook")
     assert program
     return subprocess.run(
-        [program, book, "-i", "localhost,", *options],
+        [program, book, *options],
         capture_output=True,
         text=True,
         timeout=120,
