@@ -4,7 +4,8 @@
 
 """A real kind cluster for the end-to-end tests.
 
-It is kept between runs when SELFHEAL_KEEP is set, which makes work on the tests quicker.
+It is kept between runs when SELFHEAL_KEEP is set, which makes work on the tests quicker. SELFHEAL_CLUSTER gives it
+another name than selfheal-e2e, so that two clones of the project on one machine can each have theirs.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def pytest_configure() -> None:
 @pytest.fixture(scope="session")
 def drill() -> Iterator[Drill]:
     """A small cluster, prepared for its healer."""
-    cluster = Cluster("selfheal-e2e", "small").up()
+    cluster = Cluster(os.environ.get("SELFHEAL_CLUSTER", "selfheal-e2e"), "small").up()
     try:
         drill = Drill(cluster)
         run = drill.bootstrap()
