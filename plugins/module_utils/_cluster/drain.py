@@ -124,7 +124,7 @@ class NodeHands:
         :returns: the Node as it was written; None if nothing was.
         """
         last: ClusterError = Conflict(f"node {self.actor.node} is written to all the time")
-        for _ in range(TRIES):
+        for _attempt in range(TRIES):
             now = self.prove()
             node = self.read()
             made = make(node, now)
