@@ -16,6 +16,7 @@ import json
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ from typing import Any
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Client
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import ClusterError
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.observe import observe
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.transport import BrokenConnection
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import MachineError
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Action, Snapshot
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
@@ -444,3 +446,23 @@ def _earlier(moment: str, seconds: float) -> str:
 
 def _age(moment: datetime) -> float:
     return (datetime.now(moment.tzinfo) - moment).total_seconds()
+
+
+class Meddling(SteppingClient):
+    """Lets something happen before the first request of a kind, and loses the reply of it if it shall."""
+
+    def __init__(self, *arguments: Any, kind: str, before: Callable[[], object] = lambda: None, lose: bool = False):
+        super().__init__(*arguments, steps=Steps())
+        self.kind, self.before, self.lose = kind, before, lose
+        # Shared by the copies of a client that have another deadline.
+        self.done = threading.Event()
+
+    def _send(self, method: str, path: str, *rest: Any, **options: Any) -> Any:
+        meant = not self.done.is_set() and f"{method} {path}".startswith(self.kind)
+        if meant:
+            self.done.set()
+            self.before()
+        answer = super()._send(method, path, *rest, **options)
+        if meant and self.lose:
+            raise BrokenConnection("the reply was lost")
+        return answer
