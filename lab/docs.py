@@ -46,9 +46,9 @@ with which numbers. What could not be read is unknown, and never healthy; nothin
 
 The **threshold** is for how long trouble must last before its remedy may be disruptive; a *patient* check says
 nothing before. The **remedy** is the strongest thing that the ladder may do about it, each including the ones before:
-None, Restart, Reboot, Replace. Of these only the restart of kubelet is built yet, so a check that allows more gets no
-more than that, and one whose trouble no restart of kubelet mends is told and not repaired. **Warnings** do not make a
-cluster unhealthy and are never repaired. A policy changes thresholds and remedies and switches checks off, see
+None, Restart, Reboot, Replace. Which repairs there are for which reason is in [guards.md](guards.md#ladders): a check
+that allows more gets no more than that, and trouble without a repair is told and not repaired. **Warnings** do not make
+a cluster unhealthy and are never repaired. A policy changes thresholds and remedies and switches checks off, see
 [policy.md](policy.md). **Needs** are the parts of the cluster without which a check is unknown.
 
 """

@@ -271,44 +271,31 @@ fence:
       type: dict
 """
 
-import getpass
-import signal
-import socket
-import threading
 import typing as t
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Client
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.drain import Actor, Drainer
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import (
-    MonitorOnly,
-    NodeGone,
-    NotFound,
-    SettingsError,
-)
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import SettingsError
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.fencing import Fencer
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.observe import identify
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drain import Allowed
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.fencing import (
     EVIDENCE_LENGTH,
     FencingProof,
     Proven,
 )
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import check_name, check_node_name
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.text import printable
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import parse_time
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import (
-    connect,
-    connection_spec,
-    open_cluster,
-    run,
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import connection_spec, run
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._node_module import (
+    actor_spec,
+    check_actor,
+    check_range,
+    open_node,
+    signals,
 )
 
 DEADLINE_RANGE = (10, 7200)
 GRACE_RANGE = (1, 86400)
-HOLDER_LENGTH = 300
 STATES = ["drained", "cordoned", "uncordoned", "fenced", "unfenced"]
 
 
@@ -317,16 +304,12 @@ def main() -> t.NoReturn:
     module = AnsibleModule(
         argument_spec={
             **connection_spec(cluster_uid_required=True),
-            "holder": {"type": "str"},
-            "token": {"type": "int", "no_log": False},
-            "node": {"type": "str", "required": True},
-            "node_uid": {"type": "str"},
+            **actor_spec(),
             "state": {"type": "str", "choices": STATES, "default": "drained"},
             "deadline": {"type": "int", "default": 600},
             "delete_emptydir_data": {"type": "bool", "default": False},
             "force": {"type": "bool", "default": False},
             "grace_period": {"type": "int"},
-            "incident": {"type": "str"},
             "fencing_proof": {
                 "type": "dict",
                 "options": {
@@ -349,22 +332,18 @@ def main() -> t.NoReturn:
     params = module.params
 
     def body() -> dict[str, t.Any]:
-        check_node_name(params["node"])
-        if params["incident"]:
-            check_name("incident", params["incident"])
-        _check_range("deadline", params["deadline"], DEADLINE_RANGE)
-        if params["holder"] and (len(params["holder"]) > HOLDER_LENGTH or not params["holder"].isprintable()):
-            raise SettingsError(f"holder: expected one printable line of at most {HOLDER_LENGTH} characters")
+        check_actor(module)
+        check_range("deadline", params["deadline"], DEADLINE_RANGE)
         if params["grace_period"] is not None:
-            _check_range("grace_period", params["grace_period"], GRACE_RANGE)
+            check_range("grace_period", params["grace_period"], GRACE_RANGE)
         proof = _proof(params["fencing_proof"])
-        client, actor = _open(module)
+        client, actor = open_node(module, finishing=params["state"] in ("uncordoned", "unfenced"))
         if params["state"] in ("fenced", "unfenced"):
             fencer = Fencer(client, actor)
             fencing = params["state"] == "fenced"
             told = fencer.fence(proof, module.check_mode) if fencing else fencer.unfence(module.check_mode)
             return _result(actor, told.changed, told.message, told.to_dict())
-        with _signals() as cancelled:
+        with signals() as cancelled:
             drainer = Drainer(client, actor, cancelled)
             if params["state"] == "cordoned":
                 report = drainer.cordon(module.check_mode)
@@ -381,50 +360,6 @@ def main() -> t.NoReturn:
     run(module, body)
 
 
-def _open(module: AnsibleModule) -> tuple[Client, Actor]:
-    """A client, and who acts: the run that holds the lease, or a person without one."""
-    params = module.params
-    duration = 0
-    if params["token"] is not None:
-        # What was begun may be ended whatever the policy says by now.
-        client, policy = open_cluster(module, finishing=params["state"] in ("uncordoned", "unfenced"))
-        if policy.monitor_only and params["state"] not in ("uncordoned", "unfenced"):
-            raise MonitorOnly(
-                "the cluster's ConfigMap self-healing-config sets monitor_only, so nothing is written: its owner has to"
-                " lift it"
-                if policy.braked
-                else "policy.monitor_only is on, so nothing is written: set it to false to heal"
-            )
-        duration = policy.lease_duration
-    else:
-        client = connect(module)
-        identify(client, params["cluster_uid"])
-    return client, Actor(
-        cluster_uid=params["cluster_uid"],
-        node=params["node"],
-        node_uid=params["node_uid"] or _uid_of(client, params["node"]),
-        holder=params["holder"] or _somebody(),
-        token=params["token"],
-        lease_duration=duration,
-        incident=params["incident"] or "",
-    )
-
-
-def _uid_of(client: Client, node: str) -> str:
-    try:
-        return str(client.get(f"/api/v1/nodes/{node}").body["metadata"]["uid"])
-    except NotFound:
-        raise NodeGone(f"node {node} is not in this cluster") from None
-
-
-def _somebody() -> str:
-    try:
-        return f"{getpass.getuser()}@{socket.gethostname()}"
-    except (KeyError, OSError):
-        # A container may run under a user that has no name.
-        return socket.gethostname()
-
-
 def _proof(given: dict[str, t.Any] | None) -> FencingProof | None:
     if given is None:
         return None
@@ -437,24 +372,6 @@ def _proof(given: dict[str, t.Any] | None) -> FencingProof | None:
     if seen is None:
         raise SettingsError(f"fencing_proof.seen: expected a time in RFC 3339 with a zone, got {given['seen']}")
     return FencingProof(Proven(given["kind"]), evidence, seen, given["before"] or "", given["after"] or "")
-
-
-def _check_range(name: str, value: int, limits: tuple[int, int]) -> None:
-    if not limits[0] <= value <= limits[1]:
-        raise SettingsError(f"{name}: expected seconds from {limits[0]} to {limits[1]}, got {value}")
-
-
-@contextmanager
-def _signals() -> Iterator[threading.Event]:
-    """Set by a signal that wants this process to end. Nothing more is begun then, and the result tells what was done."""
-    event = threading.Event()
-    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    before = {number: signal.signal(number, lambda *_args: event.set()) for number in numbers}
-    try:
-        yield event
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _result(actor: Actor, changed: bool, message: str, details: dict[str, t.Any]) -> dict[str, t.Any]:

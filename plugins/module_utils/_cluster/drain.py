@@ -391,18 +391,9 @@ class Drainer:
         left = end - self._monotonic()
         if left <= 0:
             return None
-        conditions: dict[str, Any] = {"preconditions": {"uid": pod.uid}}
-        if grace is not None:
-            conditions["gracePeriodSeconds"] = grace
-        body = {
-            "apiVersion": "policy/v1",
-            "kind": "Eviction",
-            "metadata": {"name": pod.name, "namespace": pod.namespace},
-            "deleteOptions": {"apiVersion": "v1", "kind": "DeleteOptions", **conditions},
-        }
-        path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/eviction"
+        path, body = eviction_of(pod, **({} if grace is None else {"gracePeriodSeconds": grace}))
         try:
-            answer = _answer(self._client.once("POST", path, None, body, left))
+            answer = answer_of(self._client.once("POST", path, None, body, left))
         except Unreachable as exc:
             # It may have been done all the same. A second request is only for this very pod, so it does no harm.
             self._progress.asked[pod.uid] = pod
@@ -542,7 +533,23 @@ def _pods(pods: Iterable[NodePod]) -> str:
     return f"{count} pod{'' if count == 1 else 's'}"
 
 
-def _answer(raw: Raw) -> EvictionAnswer:
+def eviction_of(pod: NodePod, **options: Any) -> tuple[str, dict[str, Any]]:
+    """The path and the body of a request to evict this very pod and no other that has its name by then."""
+    return f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/eviction", {
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": pod.name, "namespace": pod.namespace},
+        "deleteOptions": {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": pod.uid},
+            **options,
+        },
+    }
+
+
+def answer_of(raw: Raw) -> EvictionAnswer:
+    """What the API server has said to such a request."""
     try:
         body = from_json(raw.data)
     except ValueError:

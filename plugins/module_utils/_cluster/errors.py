@@ -96,3 +96,11 @@ class NodeGone(ClusterError):
 
 class NotFenced(ClusterError):
     """The node may not be said to be out of service, or that may not be taken back yet."""
+
+
+class NoDevicePlugin(ClusterError):
+    """The node has no pod of a device plugin that could be restarted."""
+
+
+class RestartFailed(ClusterError):
+    """What was restarted has not proven itself, or the run is being stopped."""

@@ -12,7 +12,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeAlias
 
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import node_heartbeat, node_ready
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import (
+    node_gpu,
+    node_heartbeat,
+    node_ready,
+)
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Remedy
 
 
@@ -44,6 +48,13 @@ KUBELET_RESTART = Rung(
     remedy=Remedy.RESTART,
     deadline=240,
 )
+DEVICE_PLUGIN_RESTART = Rung(
+    name="device_plugin_restart",
+    role="selfheal.kubernetes.device_plugin_restart",
+    about="restart the device plugin",
+    remedy=Remedy.RESTART,
+    deadline=240,
+)
 
 Ladders: TypeAlias = "MappingProxyType[str, tuple[Rung, ...]] | dict[str, tuple[Rung, ...]]"
 LADDERS: Ladders = MappingProxyType(
@@ -51,6 +62,8 @@ LADDERS: Ladders = MappingProxyType(
         node_ready.NOT_READY: (KUBELET_RESTART,),
         node_ready.STATUS_UNKNOWN: (KUBELET_RESTART,),
         node_heartbeat.STOPPED: (KUBELET_RESTART,),
+        node_gpu.MISMATCH: (DEVICE_PLUGIN_RESTART, KUBELET_RESTART),
+        node_gpu.NONE_ALLOCATABLE: (DEVICE_PLUGIN_RESTART, KUBELET_RESTART),
     }
 )
 

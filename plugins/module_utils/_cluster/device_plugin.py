@@ -1,0 +1,168 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made about names or behaviour.
+
+"""Restart the device plugin of a node, without touching the node's host or its other pods.
+
+Its pod is evicted, so that PodDisruptionBudgets hold, and its DaemonSet makes another one. The proof is that this one
+is ready and that the node offers its GPUs again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Client
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.drain import (
+    LOOK_SECONDS,
+    RETRY_SECONDS,
+    Actor,
+    NodeHands,
+    answer_of,
+    eviction_of,
+)
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import (
+    Forbidden,
+    NoDevicePlugin,
+    RestartFailed,
+    StoreError,
+    Unreachable,
+)
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.device_plugin import (
+    PluginPod,
+    gpus_of,
+    plugins_of,
+    still_missing,
+)
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drain import Word
+
+
+@dataclass(frozen=True)
+class PluginReport:
+    """What became of the plugins: those that were evicted or would be, and those that are there now."""
+
+    changed: bool
+    message: str
+    evicted: tuple[PluginPod, ...] = ()
+    pods: tuple[PluginPod, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as modules return it."""
+        return {name: [one.pod.to_dict() for one in getattr(self, name)] for name in ("evicted", "pods")}
+
+
+class PluginRestarter:
+    """Restarts the device plugins of one node.
+
+    :param labels: each as key=value; a plugin's pod has one of them.
+    :param cancelled: set by whoever wants it to end. It ends before the next write then.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        actor: Actor,
+        labels: Iterable[str],
+        cancelled: threading.Event | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._actor = actor
+        self._labels = tuple(labels)
+        self._hands = NodeHands(client, actor)
+        self._cancelled = cancelled or threading.Event()
+        self._monotonic = monotonic
+        self._not_before: dict[str, float] = {}
+        self._refused = ""
+        self._evicted: dict[str, PluginPod] = {}
+
+    def restart(self, deadline: float, always: bool = False, dry_run: bool = False) -> PluginReport:
+        """Restart them, unless the node offers all of its GPUs.
+
+        :param always: also then.
+        :raises NoDevicePlugin: when there is none on the node; nothing was done.
+        :raises RestartFailed: when the proof is not complete at the deadline, or at a signal.
+        :raises LeaseLost: when the lease is not ours any more.
+        """
+        end = self._monotonic() + deadline
+        node = self._actor.node
+        enough, numbers = gpus_of(self._hands.read())
+        if enough and not always:
+            return PluginReport(False, f"node {node} is left alone: {numbers}", pods=self._look(end))
+        before = self._look(end)
+        if not before:
+            raise NoDevicePlugin(
+                f"node {node} has no device plugin, and {numbers}: expected a DaemonSet's pod that mounts kubelet's"
+                f" device-plugins folder and has one of the labels {', '.join(self._labels)}"
+            )
+        names = ", ".join(map(str, before))
+        if dry_run:
+            return PluginReport(True, f"would restart {names} on node {node}: {numbers}", before)
+        missing, now = self._work(before, end)
+        report = PluginReport(bool(self._evicted), "", tuple(self._evicted.values()), now)
+        if missing:
+            said = f"; the last eviction was refused: {self._refused}" if self._refused else ""
+            how = (
+                "was stopped by a signal" if self._cancelled.is_set() else f"has not come back within {deadline:.0f} s"
+            )
+            failed = RestartFailed(f"the device plugin of node {node} {how}: {missing}{said}")
+            failed.details = {**report.to_dict(), "changed": report.changed}
+            raise failed
+        numbers = gpus_of(self._hands.read())[1]
+        return PluginReport(report.changed, f"{names} restarted on node {node}: {numbers}", report.evicted, now)
+
+    def _work(self, before: tuple[PluginPod, ...], end: float) -> tuple[str, tuple[PluginPod, ...]]:
+        """Evict what was there and look until the proof is complete; what is missing of it, and what is there then."""
+        missing, now = "nothing was seen", before
+        while True:
+            try:
+                hands = NodeHands(self._client.within(max(1.0, end - self._monotonic())), self._actor)
+                hands.prove()
+                now = self._look(end)
+                missing = still_missing(before, now, gpus_of(hands.read()))
+                if not missing:
+                    return "", now
+                wanted = {plugin.uid for plugin in before}
+                for plugin in now:
+                    if plugin.uid in wanted and not plugin.pod.deleting and not self._cancelled.is_set():
+                        self._evict(plugin, end)
+            except Unreachable as exc:
+                # An API server that is away for a moment says nothing about the pods; for longer, the lease is gone.
+                missing = f"the API server does not answer: {exc}"
+            if self._monotonic() + LOOK_SECONDS >= end or self._cancelled.wait(LOOK_SECONDS):
+                return missing, now
+
+    def _evict(self, plugin: PluginPod, end: float) -> None:
+        now = self._monotonic()
+        if self._not_before.get(plugin.uid, now) > now or now >= end:
+            return
+        self._not_before[plugin.uid] = now + RETRY_SECONDS
+        path, body = eviction_of(plugin.pod)
+        # Noted before the answer, which may be lost; it is for this very pod, so asking again does no harm.
+        asked_before = plugin.uid in self._evicted
+        self._evicted[plugin.uid] = plugin
+        answer = answer_of(self._client.once("POST", path, None, body, end - now))
+        if answer.word is Word.ACCEPTED:
+            self._refused = ""
+            return
+        if not asked_before:
+            self._evicted.pop(plugin.uid)
+        if answer.word is not Word.LOOK_AGAIN:
+            self._refused = answer.message
+        if answer.word is Word.FORBIDDEN:
+            raise Forbidden(f"pod {plugin} may not be evicted: {answer.message}")
+        self._not_before[plugin.uid] = now + max(RETRY_SECONDS, answer.retry_after)
+
+    def _look(self, end: float) -> tuple[PluginPod, ...]:
+        client = self._client.within(max(1.0, end - self._monotonic()))
+        query = {"fieldSelector": f"spec.nodeName={self._actor.node}"}
+        try:
+            return plugins_of(client.items("/api/v1/pods", query), self._labels)
+        except (AttributeError, TypeError, ValueError) as exc:
+            raise StoreError(f"the pods of node {self._actor.node} cannot be read: {exc}") from None
