@@ -12,7 +12,7 @@ in_lane = $(if $(LANE),--lane $(LANE))
 export SELFHEAL_THOROUGH = $(THOROUGH)
 run = $(PYTHON) -m lab.toolchain run $(in_lane) --
 
-.PHONY: help demo test lint format docs sanity unit api e2e corpus explore mutants simulation nightly bench prove-first-heal prove-judgement prove-state-machine clean
+.PHONY: help demo test lint format docs sanity unit api e2e e2e-nightly e2e-ha corpus explore mutants simulation nightly bench prove-first-heal prove-judgement prove-state-machine clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,12 @@ api:  ## tests against a real etcd and kube-apiserver
 e2e:  ## tests against a real cluster
 	$(PYTHON) tests/run.py $(in_lane) e2e
 
+e2e-nightly:  ## those tests against a real cluster that take long
+	$(run) pytest --color=no -p no:cacheprovider -m nightly tests/e2e
+
+e2e-ha:  ## tests against a real cluster with three control planes
+	$(run) pytest --color=no -p no:cacheprovider -m ha tests/e2e
+
 corpus:  ## precision and recall of the checks over the labelled snapshots
 	$(run) python -m tests.corpus.score
 
@@ -59,7 +65,7 @@ mutants:  ## bugs planted into the collection, one at a time, each of which the 
 bench:  ## what a look costs, next to others: SIZE=small, A, B or grow; JSON=FILE
 	$(run) python -m bench.observe --size $(or $(SIZE),A) $(if $(JSON),--json $(JSON))
 
-nightly:  ## what takes long, in parts; one that has passed on this tree is not run again: PARTS="mutants explore simulation"
+nightly:  ## what takes long, in parts; one that has passed on this tree is not run again: PARTS="mutants explore e2e ha simulation"
 	$(run) python -m tests.nightly $(PARTS)
 
 prove-first-heal:  ## show that the first repair works and that without it nothing recovers

@@ -33,6 +33,8 @@ PARTS = {
     "mutants": ("mutants",),
     "explore": ("explore", "FAULTS=2"),
     "api": ("api", "THOROUGH=1"),
+    "e2e": ("e2e-nightly",),
+    "ha": ("e2e-ha",),
     "simulation": ("simulation", f"SEEDS={' '.join(str(10 * TODAY + n) for n in range(10))}", "RUNS=2000"),
 }
 

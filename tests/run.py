@@ -221,7 +221,8 @@ def plan(groups: Sequence[str], lanes: Sequence[str]) -> list[list[Part]]:
         alone.append([pytest(f"simulation {newest}", newest, "tests/simulation", limit=LONG_LIMIT)])
     if "e2e" in groups:
         clusters.append(command("node image", newest, sys.executable, "-m", "lab", "image", limit=LONG_LIMIT))
-        clusters.append(pytest(f"e2e {newest}", newest, "tests/e2e", keep=len(lanes) > 1, limit=LONG_LIMIT))
+        quick = ("-m", "not nightly and not ha")
+        clusters.append(pytest(f"e2e {newest}", newest, "tests/e2e", *quick, keep=len(lanes) > 1, limit=LONG_LIMIT))
         for lane in lanes[:-1]:
             keep = lane != lanes[-2]
             clusters.append(pytest(f"e2e smoke {lane}", lane, "tests/e2e", "-m", "smoke", keep=keep, limit=LONG_LIMIT))
