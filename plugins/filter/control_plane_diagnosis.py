@@ -24,12 +24,16 @@ options:
     type: list
     elements: str
     required: true
+  now:
+    description: The controller's clock in seconds since 1970. By a host's clock that differs from it no certificate is renewed.
+    type: int
+    required: true
 """
 
 EXAMPLES = r"""
 - name: Say what was found
   ansible.builtin.debug:
-    msg: "{{ (look.stdout | selfheal.kubernetes.control_plane_diagnosis(authorities)).evidence }}"
+    msg: "{{ (look.stdout | selfheal.kubernetes.control_plane_diagnosis(authorities, now().timestamp() | int)).evidence }}"
 """
 
 RETURN = r"""
@@ -82,11 +86,11 @@ from typing import Any
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.control_plane import diagnose
 
 
-def control_plane_diagnosis(text: object, authorities: Sequence[object]) -> dict[str, Any]:
+def control_plane_diagnosis(text: object, authorities: Sequence[object], now: int) -> dict[str, Any]:
     """The filter."""
     if not isinstance(text, str) or isinstance(authorities, str):
         raise TypeError("control_plane_diagnosis: expected a text and a list of SHA-256 sums")
-    found = asdict(diagnose(text, [str(one) for one in authorities]))
+    found = asdict(diagnose(text, [str(one) for one in authorities], int(now)))
     return {key: list(value) if isinstance(value, tuple) else value for key, value in found.items()}
 
 

@@ -30,6 +30,8 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.text imp
 RUNBOOK = "docs/runbooks/etcd-quorum-lost.md"
 # Characters of a line for people. A refusal names two authorities or more by 64 digits each.
 LONGEST = 600
+# Seconds by which a host's clock may differ from ours, the time that a look takes included.
+SKEW = 300
 COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 AUTHORITIES = ("pki/ca.crt", "pki/etcd/ca.crt", "pki/front-proxy-ca.crt")
 # What stands below /etc/kubernetes on a control-plane host and on no worker. One of them may well be lost.
@@ -89,11 +91,12 @@ class _Look:
         return self.named.get(name, {})
 
 
-def diagnose(text: str, authorities: Sequence[str]) -> Diagnosis:
+def diagnose(text: str, authorities: Sequence[str], now: int) -> Diagnosis:
     """Say what is wrong on a host and what fits.
 
     :param text: what the host has printed.
     :param authorities: the SHA-256 of the public key of each authority by which the cluster is known.
+    :param now: our own clock, in seconds since 1970.
     """
     look = _parse(text)
     uptime = int(look.get("uptime")) if _SECONDS.fullmatch(look.get("uptime")) else -1
@@ -106,14 +109,14 @@ def diagnose(text: str, authorities: Sequence[str]) -> Diagnosis:
     evidence: list[str] = []
     runtime = look.get("runtime") if look.get("runtime") in ("containerd", "crio", "cri-docker") else "containerd"
     _runtime(look, runtime, evidence, steps)
-    _certificates(look, clock, evidence, steps, people)
+    _certificates(look, clock, now, evidence, steps, people)
     _manifests(look, evidence, steps, people)
     _kubelet(look, evidence, steps)
-    _etcd(look, evidence, steps, people)
+    leaderless = _etcd(look, evidence, steps, people)
     answers = {"ok": True, "bad": False}.get(look.get("livez"))
     said = {True: "answers", False: "does not answer", None: "cannot be asked (neither curl nor kubectl is there)"}
     evidence.append(f"API server {said[answers]} on the host itself")
-    _processes(look, answers, evidence, steps)
+    _processes(look, answers, leaderless, evidence, steps)
     address, port = _address(look)
     return Diagnosis(
         evidence=tuple(_line(one) for one in evidence),
@@ -176,10 +179,12 @@ def _runtime(look: _Look, unit: str, evidence: list[str], steps: list[Step]) -> 
 _ANSWER = {"ok": "and answers", "bad": "and does not answer", "unseen": "and nobody could ask it"}
 
 
-def _certificates(look: _Look, clock: int, evidence: list[str], steps: list[Step], people: list[str]) -> None:
+def _certificates(look: _Look, clock: int, now: int, evidence: list[str], steps: list[Step], people: list[str]) -> None:
     ended: list[str] = []
     first: tuple[int, str] | None = None
-    kubelet = ""
+    kubelet = "" if "kubelet.conf" in look.all("certificate") else "kubelet.conf is missing"
+    skewed = abs(now - clock) > SKEW
+    doubtful = False
     for path, content in sorted(look.all("certificate").items()):
         read = read_certificates(_decoded(content))
         if not read or any(one.trouble for one in read):
@@ -192,9 +197,13 @@ def _certificates(look: _Look, clock: int, evidence: list[str], steps: list[Step
             continue
         end = min(one.not_after for one in read)
         first = min(first or (end, path), (end, path))
+        # A new certificate is no better by a clock that is wrong, and the control plane would be ended for nothing.
+        if skewed:
+            doubtful = doubtful or end <= max(clock, now)
+            continue
         if end > clock:
             continue
-        when = f"ended at {datetime.fromtimestamp(end, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        when = f"ended at {_moment(end)}"
         if path == "kubelet.conf":
             kubelet = f"kubelet's certificate has {when}"
         elif path in AUTHORITIES:
@@ -203,11 +212,14 @@ def _certificates(look: _Look, clock: int, evidence: list[str], steps: list[Step
             )
         else:
             ended.append(f"{path} has {when}")
-    soonest = (
-        f", the first one ends at {datetime.fromtimestamp(first[0], UTC):%Y-%m-%dT%H:%M:%SZ} ({first[1]})"
-        if first
-        else ""
-    )
+    soonest = f", the first one ends at {_moment(first[0])} ({first[1]})" if first else ""
+    if skewed:
+        evidence.append(f"its clock says {_moment(clock)}, ours {_moment(now)}")
+    if doubtful:
+        people.append(
+            f"its clock says {_moment(clock)}, ours {_moment(now)}, and by one of them certificates have ended:"
+            " set the clock right"
+        )
     evidence.append(f"certificates: {'; '.join(ended) or 'none has ended'}{soonest}")
     mendable = bool(look.all("present").get("pki/ca.key"))
     if ended and mendable:
@@ -218,6 +230,14 @@ def _certificates(look: _Look, clock: int, evidence: list[str], steps: list[Step
         steps.append(Step("kubelet_certificate", kubelet))
     elif kubelet:
         people.append(f"{kubelet}, and the authority's key is not on the host (an external authority)")
+
+
+def _moment(seconds: int) -> str:
+    """A time for people. A clock may be wrong beyond every calendar."""
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds} s since 1970"
 
 
 def _manifests(look: _Look, evidence: list[str], steps: list[Step], people: list[str]) -> None:
@@ -236,6 +256,11 @@ def _manifests(look: _Look, evidence: list[str], steps: list[Step], people: list
             people.append(
                 f"etcd.yaml {trouble}, and /var/lib/etcd holds no data:"
                 f" a new manifest would begin an empty cluster; see {RUNBOOK}"
+            )
+        elif name == "etcd" and copy is not None and _etcd_hazard(copy):
+            people.append(
+                f"etcd.yaml {trouble}, and /etc/kubernetes/etcd.yaml {_etcd_hazard(copy)}, so nobody but you may put it"
+                f" back; see {RUNBOOK}"
             )
         elif copy is not None and not _manifest_trouble(name, copy):
             steps.append(
@@ -267,6 +292,28 @@ def _manifest_trouble(name: str, content: str | None) -> str:
     return "" if name in names else f"has no container {name} with an image"
 
 
+def _etcd_hazard(content: str) -> str:
+    """Why a whole manifest of etcd could do harm to the cluster; empty when it could not."""
+    if _manifest_trouble("etcd", content):
+        return ""
+    body = yaml.safe_load(_decoded(content))
+    words: list[str] = []
+    for one in body["spec"]["containers"]:
+        if isinstance(one, dict) and one.get("name") == "etcd":
+            words += [str(word) for key in ("command", "args") for word in _list(one.get(key))]
+    if any(word.partition("=")[0] == "--force-new-cluster" and word.partition("=")[2] != "false" for word in words):
+        return "has --force-new-cluster, which throws the other members out"
+    volumes = [one.get("hostPath") for one in _list(body["spec"].get("volumes")) if isinstance(one, dict)]
+    paths = [one.get("path") for one in volumes if isinstance(one, dict)]
+    if "--data-dir=/var/lib/etcd" not in words or "/var/lib/etcd" not in paths:
+        return "keeps its data elsewhere than in /var/lib/etcd, where they are"
+    return ""
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def _kubelet(look: _Look, evidence: list[str], steps: list[Step]) -> None:
     state, unit, health = (
         look.get("kubelet") or "unknown",
@@ -280,9 +327,10 @@ def _kubelet(look: _Look, evidence: list[str], steps: list[Step]) -> None:
         steps.append(Step("kubelet", "kubelet is active and does not answer"))
 
 
-def _etcd(look: _Look, evidence: list[str], steps: list[Step], people: list[str]) -> None:
+def _etcd(look: _Look, evidence: list[str], steps: list[Step], people: list[str]) -> bool:
+    """Whether it has no leader, without which no API server can be well."""
     if "etcdstatus" not in look.plain:
-        return
+        return False
     try:
         [status] = [one["Status"] for one in json.loads(_decoded(look.get("etcdstatus")))]
         member, leader = status["header"]["member_id"], status.get("leader", 0)
@@ -290,7 +338,7 @@ def _etcd(look: _Look, evidence: list[str], steps: list[Step], people: list[str]
         size = int(status.get("dbSize", 0))
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         evidence.append("etcd does not answer")
-        return
+        return False
     leads = "no leader" if not leader else "is the leader" if leader == member else "follows the leader"
     evidence.append(f"etcd answers, {leads}, {size // 1024**2} MiB{', ' + '; '.join(errors) if errors else ''}")
     if not leader:
@@ -299,13 +347,14 @@ def _etcd(look: _Look, evidence: list[str], steps: list[Step], people: list[str]
         people.append(f"etcd says that a member is corrupt: {'; '.join(errors)[:300]}; see {RUNBOOK}")
     elif any("NOSPACE" in error for error in errors):
         steps.append(Step("etcd_space", f"etcd has no space left ({'; '.join(errors)})"))
+    return not leader
 
 
-def _processes(look: _Look, answers: bool | None, evidence: list[str], steps: list[Step]) -> None:
+def _processes(look: _Look, answers: bool | None, leaderless: bool, evidence: list[str], steps: list[Step]) -> None:
     running = set(look.get("processes").split())
     missing = [name for name in COMPONENTS if _PROCESS[name] not in running]
     evidence.append(f"processes: {', '.join(name for name in COMPONENTS if name not in missing) or 'none'} run")
-    if answers is True or steps:
+    if answers is True or steps or leaderless:
         return
     if "kube-apiserver" in missing:
         # kubelet holds back what has failed often; it forgets that when it is restarted.
@@ -325,14 +374,16 @@ def _address(look: _Look) -> tuple[str, int]:
 
 
 def _node(look: _Look) -> str:
-    for one in read_certificates(_decoded(look.all("certificate").get("kubelet.conf", ""))):
-        name = one.common_name.removeprefix("system:node:")
-        if name != one.common_name:
-            try:
-                return check_node_name(name)
-            except InvalidName:
-                break
-    return ""
+    certificates = look.all("certificate")
+    names = [one.common_name for one in read_certificates(_decoded(certificates.get("kubelet.conf", "")))]
+    found = [name.removeprefix("system:node:") for name in names if name.startswith("system:node:")]
+    if not any(names):
+        # kubeadm calls a member of etcd what it calls the node.
+        found = [one.common_name for one in read_certificates(_decoded(certificates.get("pki/etcd/peer.crt", "")))]
+    try:
+        return check_node_name(found[0]) if found else ""
+    except InvalidName:
+        return ""
 
 
 def _decoded(content: str) -> str:

@@ -89,6 +89,19 @@ def test_the_fences_hold_numbers_and_no_quotes() -> None:
     assert read(CERTIFICATES / "vars" / "main.yml")["__kubelet_certificates_fence"] == ""
 
 
+def test_no_command_behind_the_fence_outlives_the_lock() -> None:
+    """The fence keeps 290 s back, and no command takes longer."""
+    text = read(PLANE / "vars" / "main.yml")["__control_plane_repair_fence"]
+    up = int(float(Path("/proc/uptime").read_text(encoding="ascii").split()[0]))
+    for left, code in ((300, 0), (280, 71), (-1, 71)):
+        lock = {"since": up - 5, "until": up + left}
+        fence = Environment(autoescape=True).from_string(text).render(control_plane_repair_lock=lock)
+        assert subprocess.run(["sh", "-c", f"{fence} exit 0"], check=False, timeout=10).returncode == code, left
+    limits = [re.match(r"timeout (\d+) ", task["ansible.builtin.raw"]) for task in raws(PLANE) + raws(CERTIFICATES)]
+    assert max(int(limit[1]) for limit in limits if limit) <= 290
+    assert read(ROLES / "kubelet_restart" / "defaults" / "main.yml")["kubelet_restart_deadline"] <= 290
+
+
 def test_no_task_prints_what_holds_a_token() -> None:
     """A registered answer, and a command, are shown with -v unless the task says no."""
     for file in ("token.yml", "bootstrap.yml", "api.yml"):
@@ -121,6 +134,36 @@ def test_every_message_with_a_host_s_words_is_printable_and_has_an_end() -> None
 
 
 FAIL = ("ansible.builtin.fail", "ansible.builtin.debug")
+
+
+# --- the file with the token
+
+OURS = '{"current-context": "selfheal-bootstrap"}'
+
+
+@pytest.mark.parametrize(
+    ("there", "kept", "left"),
+    [
+        (OURS, "", ""),
+        (OURS, "own", "own"),
+        ("own", "", "own"),
+        ("", "own", "own"),
+        ("own", "older", "own"),
+        ("", "", ""),
+    ],
+)
+def test_a_host_s_own_bootstrap_file_outlives_ours(tmp_path: Path, there: str, kept: str, left: str) -> None:
+    file = tmp_path / "bootstrap.conf"
+    for path, text in ((file, there), (tmp_path / "bootstrap.conf.selfheal-7", kept)):
+        if text:
+            path.write_text(text, encoding="ascii")
+    (tmp_path / "bootstrap.conf.new").write_text(OURS, encoding="ascii")
+    text = read(CERTIFICATES / "vars" / "main.yml")["__kubelet_certificates_take"]
+    known = {"kubelet_certificates_bootstrap_conf": str(file), "__kubelet_certificates_before": {"clock": 7}}
+    environment = Environment(autoescape=False)  # noqa: S701 (it is shell, and nothing of a stranger's)
+    subprocess.run(["sh", "-c", environment.from_string(text).render(known)], check=True, timeout=10)
+    assert (file.read_text(encoding="ascii") if file.exists() else "") == left
+    assert not (tmp_path / "bootstrap.conf.new").exists()
 
 
 # --- nothing but certificates is printed of a file that holds keys
@@ -197,6 +240,39 @@ def test_workers_are_in_no_play_that_repairs_a_control_plane() -> None:
         assert "groups['all']" not in text and "workers" not in text.replace("Workers are never touched", "")
         for target in re.findall(r"delegate_to: (.*)", text):
             assert target == '"{{ __selfheal_plane }}"'
+
+
+# --- what etcd holds
+
+
+@pytest.mark.parametrize(("room", "runs", "code"), [(9000, False, 0), (100, False, 1), (9000, True, 1)])
+def test_nothing_of_etcd_is_changed_without_a_snapshot(tmp_path: Path, room: int, runs: bool, code: int) -> None:
+    """An etcd that does not run is copied, one that runs and gives no snapshot is left alone, and so is a full disk."""
+    data, folder = tmp_path / "etcd" / "member" / "snap" / "db", tmp_path / "lib"
+    data.parent.mkdir(parents=True)
+    data.write_bytes(b"x" * 1024**2)
+    variables = read(PLANE / "vars" / "main.yml")
+    names = ("__control_plane_repair_keeper", "__control_plane_repair_snapshot")
+    found = {"control_plane_repair_folder": str(folder), "control_plane_repair_found": {"clock": 5}}
+    environment = Environment(autoescape=False)  # noqa: S701 (it is shell, and nothing of a stranger's)
+    text = "".join(environment.from_string(variables[name]).render(found) for name in names)
+    fakes = f"df() {{ echo Filesystem; echo disk 99999 99 {room} 1% /; }}; pids() {{ {'echo 1' if runs else ':'}; }};"
+    fakes += "etcdctl_() { echo no etcd >&2; return 1; };"
+    script = f"{text.replace('/var/lib/etcd/', f'{tmp_path}/etcd/')} {fakes} snapshot"
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False, timeout=10)
+    assert done.returncode == code, done.stderr
+    assert [one.name for one in folder.iterdir()] == ([] if code else ["etcd.db-5"])
+    assert code == 0 or "nothing was changed" in done.stderr
+
+
+def test_etcd_is_kept_before_anything_of_it_is_changed() -> None:
+    for file, before, change in (
+        ("etcd_space", "snapshot || exit 70", "compact "),
+        ("manifest", "snapshot || exit 70", "kubeadm init"),
+        ("manifest_copy", "snapshot || exit 70", "mv -f .$name.new"),
+    ):
+        [script] = [one["ansible.builtin.raw"] for one in raws(PLANE) if change in one["ansible.builtin.raw"]]
+        assert -1 < script.find(before) < script.find(change), file
 
 
 # --- the lock

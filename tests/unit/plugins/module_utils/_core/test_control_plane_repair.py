@@ -33,6 +33,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 CLOCK = datetime(2026, 6, 1, tzinfo=UTC)
+NOW = int(CLOCK.timestamp())
 LONG, PAST = timedelta(days=300), timedelta(days=-1)
 
 
@@ -74,7 +75,7 @@ def well(**changes: str | None) -> str:
     """What a host prints on which only the API server does not answer; None takes a line away."""
     lines: dict[str, str | None] = {
         "uptime": "1000",
-        "clock": str(int(CLOCK.timestamp())),
+        "clock": str(NOW),
         **{f"present.{p}": "yes" for p in ("pki/apiserver.crt", "pki/ca.key", "pki/etcd/server.crt", "admin.conf")},
         "certificate.pki/ca.crt": b64(CA),
         "certificate.pki/apiserver.crt": b64(pem("kube-apiserver")),
@@ -98,7 +99,7 @@ def well(**changes: str | None) -> str:
 
 
 def look(**changes: str | None) -> Diagnosis:
-    return diagnose(well(**changes), KEYS)
+    return diagnose(well(**changes), KEYS, NOW)
 
 
 def names(found: Diagnosis) -> list[str]:
@@ -140,10 +141,12 @@ def test_an_api_server_that_hangs_is_ended_only_if_nothing_else_is_wrong() -> No
         ({"manifest.kube-apiserver": None, "copy.kube-apiserver": manifest("kube-apiserver")}, ["manifest_copy"]),
         ({"manifest.kube-apiserver": None, "copy.kube-apiserver": manifest("etcd")}, ["manifest"]),
         ({"manifest.etcd": None}, ["manifest"]),
+        ({"manifest.etcd": None, "copy.etcd": b64("kind: [")}, ["manifest"]),
         ({"certificate.pki/apiserver.crt": b64(pem("kube-apiserver", PAST))}, ["certificates"]),
         ({"certificate.pki/apiserver.crt": "AAAA"}, ["certificates"]),
         ({"certificate.kubelet.conf": b64(pem("system:node:cp-1", PAST))}, ["kubelet_certificate"]),
         ({"certificate.kubelet.conf": ""}, ["kubelet_certificate"]),
+        ({"certificate.kubelet.conf": None}, ["kubelet_certificate"]),
         ({"etcdstatus": status(errors=["memberID:7 alarm:NOSPACE"])}, ["etcd_space"]),
     ],
 )
@@ -185,6 +188,67 @@ def test_what_could_lose_data_is_left_to_people(changes: dict[str, str | None], 
     assert words in told and RUNBOOK in told
 
 
+def etcd_pod(*words: str, path: str = "/var/lib/etcd", **container: object) -> str:
+    one = {"name": "etcd", "image": "registry.example/etcd:v1", "command": ["etcd", *words], **container}
+    volumes = [{"name": "etcd-data", "hostPath": {"path": path}}]
+    return b64(yaml.safe_dump({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [one], "volumes": volumes}}))
+
+
+DATA = "--data-dir=/var/lib/etcd"
+
+
+@pytest.mark.parametrize("copy", [etcd_pod(DATA), etcd_pod(DATA, "--force-new-cluster=false")])
+def test_a_manifest_of_etcd_that_was_moved_is_put_back(copy: str) -> None:
+    found = look(**{"manifest.etcd": None, "copy.etcd": copy})
+    assert names(found) == ["manifest_copy"] and found.people == ()
+
+
+@pytest.mark.parametrize(
+    ("copy", "words"),
+    [
+        (etcd_pod(DATA, "--force-new-cluster"), "throws the other members out"),
+        (etcd_pod(DATA, args=["--force-new-cluster=true"]), "throws the other members out"),
+        (etcd_pod("--data-dir=/var/lib/etcd-new"), "keeps its data elsewhere"),
+        (etcd_pod(DATA, path="/mnt/etcd"), "keeps its data elsewhere"),
+        (etcd_pod(DATA, command=5), "keeps its data elsewhere"),
+        (etcd_pod(), "keeps its data elsewhere"),
+    ],
+)
+def test_a_manifest_of_etcd_that_would_begin_another_cluster_is_not_put_back(copy: str, words: str) -> None:
+    found = look(**{"manifest.etcd": None, "copy.etcd": copy, "kubelet": "inactive"})
+    assert names(found) == ["kubelet"], "nor is another one made"
+    assert words in found.people[0] and RUNBOOK in found.people[0]
+
+
+def test_without_a_leader_of_etcd_no_api_server_is_ended_and_no_kubelet_restarted_for_it() -> None:
+    for processes in ("etcd kube-apiserver", "etcd"):
+        assert names(look(etcdstatus=status(leader=0), processes=processes)) == []
+
+
+@pytest.mark.parametrize("off", [timedelta(days=500), timedelta(days=-500), timedelta(minutes=6)])
+def test_by_a_clock_that_is_wrong_no_certificate_is_renewed(off: timedelta) -> None:
+    """The host's clock or ours: who can say which."""
+    called = {"pki/apiserver.crt": "kube-apiserver", "kubelet.conf": "system:node:cp-1"}
+    ends = {f"certificate.{file}": b64(pem(name, timedelta(minutes=3))) for file, name in called.items()}
+    for clock, now in ((NOW, NOW + int(off.total_seconds())), (NOW + int(off.total_seconds()), NOW)):
+        found = diagnose(well(**ends, clock=str(clock)), KEYS, now)
+        assert not {"certificates", "kubelet_certificate"} & set(names(found))
+        told = [one for one in found.people if "set the clock right" in one]
+        assert len(told) == (1 if off > timedelta(0) else 0)
+        assert any("its clock says" in one for one in found.evidence)
+    for clock in (NOW - 200, NOW + 200):
+        assert not any("its clock says" in one for one in diagnose(well(clock=str(clock)), KEYS, NOW).evidence)
+    assert diagnose(well(clock="9" * 11), KEYS, NOW).people, "a year beyond every calendar"
+
+
+def test_the_node_is_called_what_its_etcd_is_called_when_kubelet_has_nothing_to_say() -> None:
+    peer = {"certificate.pki/etcd/peer.crt": b64(pem("cp-1"))}
+    assert look(**peer, **{"certificate.kubelet.conf": None}).node == "cp-1"
+    assert look(**peer, **{"certificate.kubelet.conf": b64(pem("somebody"))}).node == ""
+    evil = {"certificate.pki/etcd/peer.crt": b64(pem("$(reboot)")), "certificate.kubelet.conf": None}
+    assert look(**evil).node == ""
+
+
 def test_an_authority_that_ended_or_is_kept_elsewhere_is_left_to_people() -> None:
     found = look(**{"certificate.pki/etcd/ca.crt": b64(pem("etcd-ca", PAST))})
     assert "pki/etcd/ca.crt has ended" in found.people[0] and "certificates" not in names(found)
@@ -222,7 +286,7 @@ def test_a_host_that_may_not_be_ours_is_refused_whatever_is_wrong_with_it(
 
 
 def test_without_a_known_authority_no_host_is_ours() -> None:
-    found = diagnose(well(), [])
+    found = diagnose(well(), [], NOW)
     assert "names no authority" in found.refusal and found.steps == ()
 
 
@@ -272,21 +336,22 @@ def test_an_answer_of_etcd_that_is_none_is_no_answer(answer: str) -> None:
 
 @given(st.text(max_size=400))
 def test_nothing_that_a_host_prints_makes_it_fail(noise: str) -> None:
-    assert diagnose(noise, KEYS).refusal
-    found = diagnose(well() + noise.replace("look.", ""), KEYS)
+    assert diagnose(noise, KEYS, NOW).refusal
+    found = diagnose(well() + noise.replace("look.", ""), KEYS, NOW)
     assert found.refusal == ""
     text = "".join(
-        f"look.{key}={noise}\n" for key in ("etcdstatus", "manifest.etcd", "certificate.admin.conf", "local")
+        f"look.{key}={noise}\n"
+        for key in ("etcdstatus", "manifest.etcd", "copy.etcd", "certificate.admin.conf", "local")
     )
-    assert isinstance(diagnose(well() + text, KEYS), Diagnosis)
+    assert isinstance(diagnose(well() + text, KEYS, NOW), Diagnosis)
 
 
 def test_the_filter_gives_plain_data() -> None:
-    made = diagnosis_filter.FilterModule().filters()["control_plane_diagnosis"](well(kubelet="failed"), KEYS)
+    made = diagnosis_filter.FilterModule().filters()["control_plane_diagnosis"](well(kubelet="failed"), KEYS, NOW)
     assert made["steps"] == [{"name": "kubelet", "why": "kubelet is failed (enabled)", "component": ""}]
     assert json.loads(json.dumps(made)) == made
     with pytest.raises(TypeError):
-        diagnosis_filter.control_plane_diagnosis("", "abc")
+        diagnosis_filter.control_plane_diagnosis("", "abc", NOW)
 
 
 # --- the configuration that etcd holds
