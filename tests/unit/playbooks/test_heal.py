@@ -64,14 +64,14 @@ def test_the_hosts_become_holds_on_the_hosts_and_on_no_controller() -> None:
 # --- the fence
 
 
-def fence(since: int, within: int) -> str:
+def fence(since: int, within: int, where: str = "") -> str:
     """The shell text of the role, with these numbers in it."""
     variables = read(ROLES / "repair_node" / "vars" / "main.yml")
     begun: Mapping[str, int] = {"act_within_seconds": within}
     text: str = (
         Environment(autoescape=True)
-        .from_string(variables["__repair_node_fence"])
-        .render(__repair_node_since=since, __repair_node_begun=begun)
+        .from_string(variables[f"__repair_node{where}_fence"])
+        .render({f"__repair_node{where}_since": since, "__repair_node_begun": begun})
     )
     return text
 
@@ -110,6 +110,24 @@ def test_a_host_without_an_uptime_does_nothing() -> None:
     text = fence(0, 2**31).replace("/proc/uptime", "/nowhere")
     assert run(f"{text} echo done").returncode == 71
     assert run(f"{text.replace('/nowhere', '/proc/version')} echo done").returncode == 71
+
+
+def includes(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for task in tasks:
+        yield from includes([one for part in ("block", "rescue", "always") for one in task.get(part, [])])
+        if INCLUDES & set(task):
+            yield task
+
+
+def test_the_controller_s_own_is_the_same_by_its_own_clock() -> None:
+    assert run(f"{fence(uptime() - 10, 60, '_local')} echo done").stdout == "done\n"
+    # Too late, restarted since, and a controller that has no such clock.
+    for since in (uptime() - 100, uptime() + 100, -1):
+        done = run(f"{fence(since, 2**31 if since == -1 else 60, '_local')} echo done")
+        assert (done.returncode, done.stdout) == (71, ""), since
+    assert not set(fence(123, 45, "_local")) & set("'\"`")
+    [role] = includes(read(ROLES / "repair_node" / "tasks" / "main.yml"))
+    assert role["vars"]["repair_node_local_fence"] == "{{ __repair_node_local_fence }}"
 
 
 def test_it_stands_within_quotes_and_holds_nothing_but_numbers() -> None:
