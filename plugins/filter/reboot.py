@@ -1,0 +1,89 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import typing as t
+from collections.abc import Iterable, Mapping
+
+from ansible.errors import AnsibleFilterError
+from ansible.plugins.loader import module_loader
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.boots import has_restarted, is_over, start_in
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drivers import (
+    DRIVERS,
+    WordError,
+    fill_words,
+    options_for,
+)
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.provider_id import (
+    ProviderIdError,
+    parse_provider_id,
+)
+
+
+def provider_id(text: object) -> dict[str, str]:
+    """The machine that a providerID names."""
+    try:
+        machine = parse_provider_id(text)
+    except ProviderIdError as exc:
+        raise AnsibleFilterError(str(exc)) from None
+    return {"provider": machine.provider, **machine.parts}
+
+
+def reboot_driver(name: str) -> dict[str, t.Any]:
+    """What the role has to know about a driver; of one that is not known, what holds for all."""
+    driver = DRIVERS.get(str(name))
+    return {"answers": driver is not None and driver.answers, "module": driver.module if driver else ""}
+
+
+def reboot_options(given: Mapping[str, t.Any], name: str, node_provider_id: str = "") -> dict[str, t.Any]:
+    """The options that a driver is to work with."""
+    return options_for(str(name), given, node_provider_id, os.environ)[0]
+
+
+def reboot_mistakes(given: Mapping[str, t.Any], name: str, node_provider_id: str = "") -> list[str]:
+    """Everything that keeps a driver from being used, one line each."""
+    mistakes = options_for(str(name), given, node_provider_id, os.environ)[1]
+    driver = DRIVERS.get(str(name))
+    if driver and driver.module and not module_loader.find_plugin_with_context(driver.module).resolved:
+        collection = driver.module.rpartition(".")[0]
+        mistakes.append(
+            f"driver {name} needs the collection {collection}, which is not installed:"
+            f" ansible-galaxy collection install {collection}"
+        )
+    return mistakes
+
+
+def reboot_argv(argv: Iterable[object], names: Mapping[str, str]) -> list[str]:
+    """The words of a command, with its placeholders filled in."""
+    try:
+        return fill_words(argv, names)
+    except WordError as exc:
+        raise AnsibleFilterError(str(exc)) from None
+
+
+def reboot_start(text: str, before: str = "", waited: float = 0, wanted: str = "") -> dict[str, t.Any]:
+    """Which start of it a host tells of, and whether that is another one than before."""
+    start = start_in(str(text))
+    return {
+        "name": start.name if start else "",
+        "restarted": has_restarted(str(before), start, float(waited)),
+        "over": is_over(str(wanted), start),
+    }
+
+
+class FilterModule:
+    """What Ansible asks for."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Name to filter."""
+        return {
+            "provider_id": provider_id,
+            "reboot_argv": reboot_argv,
+            "reboot_driver": reboot_driver,
+            "reboot_mistakes": reboot_mistakes,
+            "reboot_options": reboot_options,
+            "reboot_start": reboot_start,
+        }

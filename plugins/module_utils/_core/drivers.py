@@ -1,0 +1,249 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made about names or behaviour.
+
+"""The drivers of role node_reboot: what each needs, as data, and whether somebody's options give it that."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.provider_id import (
+    ProviderIdError,
+    parse_provider_id,
+)
+
+
+@dataclass(frozen=True)
+class Driver:
+    """One way to restart a machine. A new one is one line here, and one file in the role's tasks/drivers.
+
+    :ivar about: what it does, for the documentation.
+    :ivar answers: whether the host must answer for it; a dead host is rebooted by somebody else.
+    :ivar provider: whose providerID gives it options; ``*`` for anybody's.
+    :ivar required: options that it cannot do without.
+    :ivar either: of each of these groups one must be there with all of its options.
+    :ivar environment: variables of the controller's environment that stand for an option.
+    :ivar module: what an optional collection must have.
+    :ivar package: the Python package that the module needs on the controller, for people.
+    """
+
+    about: str
+    answers: bool = False
+    provider: str = ""
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    either: tuple[tuple[str, ...], ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    module: str = ""
+    package: str = ""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Every option that it knows."""
+        return tuple(
+            dict.fromkeys([*self.required, *self.optional, *(name for group in self.either for name in group)])
+        )
+
+
+DRIVERS: Mapping[str, Driver] = MappingProxyType(
+    {
+        "azure": Driver(
+            "Azure restarts the virtual machine, alone or of a scale set",
+            provider="azure",
+            required=("resource_id",),
+            module="azure.azcollection.azure_rm_resource",
+            package="azure.azcollection's requirements.txt",
+        ),
+        "civo": Driver(
+            "Civo's API cuts the instance's power and boots it again",
+            provider="civo",
+            required=("instance", "region", "token"),
+            optional=("hard", "url"),
+            environment={"region": "CIVO_REGION", "token": "CIVO_TOKEN", "url": "CIVO_API_URL"},
+        ),
+        "command": Driver(
+            "a command of your own on the controller",
+            provider="*",
+            required=("argv",),
+            optional=("instance", "region", "zone", "project"),
+        ),
+        "docker": Driver(
+            "the engine of a kind cluster kills the node's container and starts it again",
+            provider="kind",
+            required=("instance",),
+            optional=("engine",),
+        ),
+        "ec2": Driver(
+            "EC2 reboots the instance, and after some minutes resets one that does not obey",
+            provider="aws",
+            required=("instance", "region"),
+            optional=("profile", "url"),
+            environment={"region": "AWS_REGION", "profile": "AWS_PROFILE", "url": "AWS_ENDPOINT_URL_EC2"},
+            package="boto3",
+        ),
+        "gcp": Driver(
+            "Google Cloud resets the instance",
+            provider="gcp",
+            required=("instance", "project", "zone", "token"),
+            optional=("url",),
+            environment={"token": "GCP_ACCESS_TOKEN"},
+        ),
+        "hetzner": Driver(
+            "Hetzner Cloud cuts the server's power and gives it again",
+            provider="hetzner",
+            required=("instance", "token"),
+            optional=("url",),
+            environment={"token": "HCLOUD_TOKEN"},
+            module="hetzner.hcloud.server",
+            package="python-dateutil, requests",
+        ),
+        "ipmi": Driver(
+            "the machine's BMC resets it, or turns it on",
+            required=("bmc", "username", "password"),
+            optional=("port",),
+            module="community.general.ipmi_power",
+            package="pyghmi",
+        ),
+        "libvirt": Driver(
+            "libvirt cuts the domain's power and gives it again",
+            required=("instance",),
+            optional=("url",),
+            module="community.libvirt.virt",
+            package="libvirt-python, lxml",
+        ),
+        "openstack": Driver(
+            "Nova reboots the server hard",
+            provider="openstack",
+            required=("instance", "cloud"),
+            optional=("region", "hard"),
+            environment={"cloud": "OS_CLOUD"},
+            module="openstack.cloud.server_action",
+            package="openstacksdk",
+        ),
+        "redfish": Driver(
+            "the machine's BMC resets it",
+            required=("bmc",),
+            either=(("username", "password"), ("token",)),
+            optional=("system", "validate_certs", "ca_path"),
+            module="community.general.redfish_command",
+        ),
+        "ssh": Driver(
+            "the host is asked over its connection; one whose systemd hangs is reset", answers=True, optional=("grace",)
+        ),
+    }
+)
+
+# What may stand in an option that names something: no option of a program, no path, no part of a URL but one.
+_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}"
+_PATTERNS: Mapping[str, str] = MappingProxyType(
+    {
+        "bmc": r"[A-Za-z0-9\[][A-Za-z0-9.:\[\]-]{0,252}",
+        "instance": _NAME,
+        "project": r"[a-z0-9][a-z0-9.:-]{0,150}",
+        "region": r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}",
+        "resource_id": r"(?:/[A-Za-z0-9_(][A-Za-z0-9_.()-]{0,99}){4,20}",
+        "system": _NAME,
+        "zone": r"[A-Za-z0-9][A-Za-z0-9-]{0,62}",
+    }
+)
+# What the providerID of every provider gives.
+_BY_ID = ("instance", "resource_id")
+_WORD = re.compile(r"\{[A-Za-z_]+\}")
+
+
+class WordError(ValueError):
+    """A command that cannot be made; the message is one line that says why."""
+
+
+def options_for(
+    name: str, given: Mapping[str, Any], provider_id: str, environ: Mapping[str, str]
+) -> tuple[dict[str, Any], list[str]]:
+    """What a driver is to work with, and every mistake in it as one line each.
+
+    The given options win over what the providerID says; what the environment gives stays there, since the modules read
+    it themselves.
+    """
+    driver = DRIVERS.get(name)
+    if driver is None:
+        return {}, [f"there is no driver {name!r}: expected one of {', '.join(sorted(DRIVERS))}"]
+    given = {option: value for option, value in given.items() if value is not None}
+    options, mistakes = _named_by(name, driver, provider_id)
+    options |= given
+    unknown = sorted(set(given) - set(driver.options))
+    if unknown:
+        known = ", ".join(driver.options) or "none"
+        mistakes.append(f"driver {name} has no option {', '.join(unknown)}: it knows {known}")
+    for option, pattern in _PATTERNS.items():
+        if option in options and not re.fullmatch(pattern, str(options[option]), re.ASCII):
+            shown = ascii(options[option])[:80]
+            mistakes.append(
+                f"{option} {shown} is not valid: expected letters, digits and dashes, a letter or digit first"
+            )
+    mistakes += list(_missing(name, driver, options, environ))
+    return options, mistakes
+
+
+def _named_by(name: str, driver: Driver, provider_id: str) -> tuple[dict[str, Any], list[str]]:
+    if not provider_id or not driver.provider:
+        return {}, []
+    try:
+        machine = parse_provider_id(provider_id)
+    except ProviderIdError as exc:
+        # A command of somebody's own may know machines that we do not.
+        return {}, [] if driver.provider == "*" else [str(exc)]
+    if driver.provider not in ("*", machine.provider):
+        return {}, [f"the node is a machine of {machine.provider} by its providerID, which driver {name} cannot reboot"]
+    return {option: part for option, part in machine.parts.items() if option in driver.options}, []
+
+
+def _missing(name: str, driver: Driver, options: Mapping[str, Any], environ: Mapping[str, str]) -> Iterable[str]:
+    def there(option: str) -> bool:
+        variable = driver.environment.get(option)
+        return options.get(option) not in (None, "", []) or bool(variable and environ.get(variable))
+
+    def called(option: str) -> str:
+        variable = driver.environment.get(option)
+        return f"{option} (or {variable} in the controller's environment)" if variable else option
+
+    for option in driver.required:
+        if not there(option):
+            by_id = ", which the node's providerID does not give" if option in _BY_ID and driver.provider else ""
+            yield f"driver {name} needs option {called(option)}{by_id}"
+    if driver.either and not any(all(there(option) for option in group) for group in driver.either):
+        groups = " or ".join(" and ".join(called(option) for option in group) for group in driver.either)
+        yield f"driver {name} needs {groups}"
+
+
+def fill_words(argv: Iterable[object], names: Mapping[str, str]) -> list[str]:
+    """The words of a command, with each placeholder replaced by what it stands for.
+
+    A placeholder is a whole word, as ``{instance}``, so that what it stands for can be no more than one argument.
+
+    :param names: placeholder, without its braces, to what it stands for; an empty one is not known.
+    :raises WordError: a placeholder that is not known, or is only a part of a word; or no command at all.
+    """
+    words = []
+    for word in argv:
+        text = str(word)
+        marks = [mark for mark in _WORD.findall(text) if mark[1:-1] in names or mark == text]
+        if not marks:
+            words.append(text)
+        elif text != marks[0]:
+            raise WordError(f"argv: placeholder {marks[0]} has to be a word of its own, got {text[:80]!r}")
+        elif not names.get(text[1:-1]):
+            known = ", ".join(f"{{{name}}}" for name, value in names.items() if value)
+            raise WordError(f"argv: nothing is known that {text} could stand for, only {known}")
+        else:
+            words.append(names[text[1:-1]])
+    if not words or not words[0] or words[0].startswith("-"):
+        raise WordError("argv: expected a list of words, a program first")
+    if any("\0" in word for word in words):
+        raise WordError("argv: a word has a zero byte in it")
+    return words

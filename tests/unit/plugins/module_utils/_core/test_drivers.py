@@ -1,0 +1,96 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a driver is given, and the words of a command of somebody's own."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drivers import (
+    DRIVERS,
+    WordError,
+    fill_words,
+    options_for,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+KIND = "kind://docker/lab/lab-worker"
+
+
+def test_the_providerid_gives_what_was_not_given() -> None:
+    assert options_for("docker", {}, KIND, {}) == ({"instance": "lab-worker"}, [])
+    assert options_for("docker", {"instance": "other"}, KIND, {}) == ({"instance": "other"}, [])
+    assert options_for("docker", {"instance": None}, KIND, {}) == ({"instance": "lab-worker"}, [])
+
+
+def test_every_mistake_is_told() -> None:
+    _options, mistakes = options_for("docker", {"argv": ["x"], "engine": "docker"}, "", {})
+    assert mistakes == [
+        "driver docker has no option argv: it knows instance, engine",
+        "driver docker needs option instance, which the node's providerID does not give",
+    ]
+    [mistake] = options_for("nope", {}, "", {})[1]
+    assert mistake.startswith("there is no driver 'nope': expected one of azure, civo, ")
+    [mistake, _missing] = options_for("docker", {}, "hcloud://1", {})[1]
+    assert mistake == "the node is a machine of hetzner by its providerID, which driver docker cannot reboot"
+    assert "names no machine" in options_for("docker", {}, "x://y", {})[1][0]
+    assert options_for("command", {"argv": ["x"]}, "x://y", {}) == ({"argv": ["x"]}, []), "it may know more than we do"
+
+
+@pytest.mark.parametrize("value", ["-rf", "a b", "a/b", "../x", "a;b", "a\n", "$(x)", "a%2f", ""])
+def test_a_name_that_could_be_more_than_a_name_is_a_mistake(value: str) -> None:
+    mistakes = options_for("docker", {"instance": value}, "", {})[1]
+    assert mistakes and mistakes[0].startswith("instance ") and mistakes[0].isprintable()
+
+
+@given(st.dictionaries(st.sampled_from(["instance", "engine", "x"]), st.text()), st.text() | st.just(KIND))
+def test_what_has_no_mistake_in_it_holds_only_names(given_options: dict[str, str], provider_id: str) -> None:
+    options, mistakes = options_for("docker", given_options, provider_id, {})
+    assert all(mistake.isprintable() for mistake in mistakes)
+    if not mistakes:
+        assert options["instance"].isascii() and not set(options["instance"]) & set(" /;&|$`'\"\n-") - {"-"}
+        assert not options["instance"].startswith("-")
+
+
+# --- words
+
+
+NAMES = {"node": "w1", "instance": "vm-17", "zone": ""}
+
+
+def test_a_placeholder_is_a_whole_word() -> None:
+    argv = ["powercycle", "--node", "{node}", "{instance}", "{}", '{"a": 1}', "${HOME}"]
+    assert fill_words(argv, NAMES) == ["powercycle", "--node", "w1", "vm-17", "{}", '{"a": 1}', "${HOME}"]
+    for argv, why in {
+        ("x", "--node={node}"): "placeholder {node} has to be a word of its own",
+        ("x", "{zone}"): "nothing is known that {zone} could stand for, only {node}, {instance}",
+        ("x", "{nodes}"): "nothing is known that {nodes} could stand for",
+        (): "expected a list of words, a program first",
+        ("-c", "x"): "expected a list of words, a program first",
+        ("x", "a\0b"): "zero byte",
+    }.items():
+        with pytest.raises(WordError, match="^argv: ") as caught:
+            fill_words(argv, NAMES)
+        assert why in str(caught.value)
+
+
+@given(st.lists(st.text() | st.sampled_from(["{node}", "{instance}"])), st.text(min_size=1))
+def test_a_name_stays_one_word_whatever_it_is(argv: list[str], name: str) -> None:
+    try:
+        words = fill_words(["x", *argv], {"node": name, "instance": "i"})
+    except WordError:
+        return
+    assert len(words) == len(argv) + 1
+    assert [new for old, new in zip(argv, words[1:], strict=True) if old == "{node}"] == [name] * argv.count("{node}")
+    assert [new for old, new in zip(argv, words[1:], strict=True) if old not in ("{node}", "{instance}")] == [
+        old for old in argv if old not in ("{node}", "{instance}")
+    ]
+
+
+def test_the_registry_makes_sense() -> None:
+    for name, driver in DRIVERS.items():
+        assert name.isidentifier() and driver.about
+        assert set(driver.environment) <= set(driver.options)
+        assert not driver.module or driver.module.count(".") == 2

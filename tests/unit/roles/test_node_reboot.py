@@ -1,0 +1,96 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the role says of its drivers, and where its commands are fenced."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drivers import DRIVERS
+
+from lab.paths import CHECKOUT
+
+ROLE = CHECKOUT / "roles" / "node_reboot"
+FILES = {path.stem: path for path in (ROLE / "tasks" / "drivers").glob("*.yml")}
+
+
+def read(name: str) -> Any:
+    return yaml.safe_load((ROLE / name).read_text(encoding="utf-8"))
+
+
+def leaves(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for task in tasks:
+        inside = [one for part in ("block", "rescue", "always") for one in task.get(part, [])]
+        yield from leaves(inside) if inside else iter([task])
+
+
+def test_registry_files_and_documentation_know_the_same_drivers() -> None:
+    options = read("meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+    assert set(options["node_reboot_driver"]["choices"]) == set(DRIVERS) == set(FILES)
+    documented = " ".join(options["node_reboot_driver"]["description"])
+    assert all(f"V({name})" in documented for name in DRIVERS)
+    specs = options["node_reboot_options"]["options"]
+    assert set(specs) == {option for driver in DRIVERS.values() for option in driver.options}
+    for option, spec in specs.items():
+        whose = {name for name, driver in DRIVERS.items() if option in driver.options}
+        told = " ".join(spec["description"])
+        named = set(re.findall(r"V\(([a-z0-9]+)\)", told.split(". ")[0])) if told.startswith("Of V(") else whose
+        assert named == whose, option
+        assert spec.get("no_log", False) is (option in ("password", "token")), option
+    back = read("meta/argument_specs.yml")["argument_specs"]["back"]["options"]
+    assert set(read("defaults/main.yml")) == {
+        name for name, spec in (options | back).items() if name == "node_reboot_host" or not spec.get("required")
+    }
+
+
+def test_the_documentation_tells_of_every_driver() -> None:
+    text = (CHECKOUT / "docs" / "reboot.md").read_text(encoding="utf-8")
+    for name, driver in DRIVERS.items():
+        [row] = [line for line in text.splitlines() if line.startswith(f"| `{name}` ")]
+        assert all(f"`{option}`" in row for option in driver.options), name
+        assert all(f"`{variable}`" in row for variable in driver.environment.values()), name
+        assert driver.module.rpartition(".")[0] in row, name
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_what_runs_on_the_controller_says_so_and_ends_by_itself(name: str) -> None:
+    for task in leaves(read(f"tasks/drivers/{name}.yml")):
+        if {"ansible.builtin.fail", "ansible.builtin.set_fact", "ansible.builtin.raw", "ansible.builtin.assert"} & set(
+            task
+        ):
+            continue
+        assert task["delegate_to"] == "localhost" and task["vars"]["ansible_become"] is False, task["name"]
+        assert task["timeout"], task["name"]
+
+
+def test_the_fence_stands_before_what_reboots() -> None:
+    [ask, _fail] = read("tasks/drivers/ssh.yml")
+    assert ask["ansible.builtin.raw"].partition("sh -c '")[2].lstrip().startswith("{{ __node_reboot_fence }}\n")
+    [docker] = read("tasks/drivers/docker.yml")
+    argv = docker["ansible.builtin.command"]["argv"]
+    assert argv[argv.index("-c") + 1] == '{{ __node_reboot_local_fence }} exec "$@"'
+    [command] = read("tasks/drivers/command.yml")
+    assert command["vars"]["__node_reboot_script"] == '{{ __node_reboot_local_fence }} exec "$@"'
+    asking = read("tasks/ask.yml")[0]["block"]
+    names = [task["name"] for task in asking]
+    assert names.index("Stop if the request comes too late") == names.index("Ask") - 1
+    rung = read("tasks/rung.yml")[0]["vars"]
+    assert rung["__node_reboot_fence"] == "{{ repair_node_fence }}"
+    assert "repair_node_local_fence" in rung["__node_reboot_local_fence"]
+    variables = read("vars/main.yml")
+    assert variables["__node_reboot_fence"] == variables["__node_reboot_local_fence"] == ""
+
+
+def test_no_name_reaches_a_shell() -> None:
+    """Raw commands hold numbers and our own text only."""
+    ours = {"__node_reboot_fence", "__node_reboot_tell"}
+    for path in ROLE.glob("tasks/**/*.yml"):
+        for task in leaves(yaml.safe_load(path.read_text(encoding="utf-8"))):
+            for inside in re.findall(r"\{\{(.*?)\}\}", str(task.get("ansible.builtin.raw", ""))):
+                assert inside.strip() in ours or inside.strip().endswith("| int"), (path.name, inside)
