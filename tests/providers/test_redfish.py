@@ -1,0 +1,111 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The driver redfish of role node_reboot against the emulator of sushy-tools, over TLS."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("sushy_tools")
+
+from lab.paths import CHECKOUT
+
+SYSTEM = "27946b59-9e44-4fa7-8e91-f3527a1ef094"
+ROLE = CHECKOUT / "tests" / "e2e" / "node_reboot.yml"
+
+
+@dataclass(frozen=True)
+class Bmc:
+    """An emulated one: where it is, the certificate that proves it, and what it writes down."""
+
+    address: str
+    certificate: Path
+    log: Path
+
+    def resets(self) -> list[str]:
+        """The requests to reset that it has had."""
+        lines = self.log.read_text(encoding="utf-8").splitlines()
+        return [line for line in lines if "POST" in line and "ComputerSystem.Reset" in line]
+
+
+@pytest.fixture
+def bmc(tmp_path: Path) -> Iterator[Bmc]:
+    certificate, key, log = tmp_path / "bmc.crt", tmp_path / "bmc.key", tmp_path / "log"
+    name = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
+    where = ("-keyout", key, "-out", certificate)
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *name, *where],
+        check=True,
+        capture_output=True,
+    )
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    emulator = Path(sys.executable).with_name("sushy-emulator")
+    tls = ("--ssl-certificate", certificate, "--ssl-key", key)
+    with log.open("w") as stream:
+        process = subprocess.Popen(
+            [emulator, "--fake", "-i", "127.0.0.1", "-p", str(port), *tls], stdout=stream, stderr=subprocess.STDOUT
+        )
+    try:
+        for _attempt in range(100):
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield Bmc(f"localhost:{port}", certificate, log)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def reboot(host: str, folder: Path, **options: object) -> tuple[int, str]:
+    """Run the role for this machine, which the emulated BMC is not of, so it never restarts."""
+    inventory = folder / "hosts.json"
+    inventory.write_text(json.dumps({"all": {"hosts": {host: {"ansible_connection": "local"}}}}), encoding="utf-8")
+    variables = {
+        "target": host,
+        "node_reboot_driver": "redfish",
+        "node_reboot_options": options,
+        "node_reboot_attempts": 1,
+        "node_reboot_timeout": 60,
+        "node_reboot_interval": 20,
+    }
+    program = shutil.which("ansible-playbook") or str(Path(sys.executable).with_name("ansible-playbook"))
+    argv = [program, "-i", str(inventory), str(ROLE), "-e", json.dumps(variables)]
+    done = subprocess.run(argv, env=dict(os.environ), capture_output=True, text=True, check=False, timeout=180)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_machine_is_reset_once_and_nothing_is_taken_on_trust(bmc: Bmc, tmp_path: Path) -> None:
+    options = {"bmc": bmc.address, "username": "admin", "password": "hush-hush", "system": SYSTEM}
+    code, output = reboot("h1", tmp_path, **options, ca_path=str(bmc.certificate))
+    assert len(bmc.resets()) == 1, output + bmc.log.read_text(encoding="utf-8")
+    # The emulator's word is no proof: this machine is still in its old boot, and that is what counts.
+    assert code == 2 and "h1 has not restarted within" in output and "was asked 1 times" in output, output
+    assert "hush-hush" not in output
+
+
+def test_a_bmc_that_cannot_prove_itself_is_not_asked(bmc: Bmc, tmp_path: Path) -> None:
+    code, output = reboot("h1", tmp_path, bmc=bmc.address, username="admin", password="hush-hush", system=SYSTEM)
+    assert code == 2 and "CERTIFICATE_VERIFY_FAILED" in output, output
+    assert bmc.resets() == []
+
+
+def test_options_are_checked_before_it_is_asked(bmc: Bmc, tmp_path: Path) -> None:
+    code, output = reboot("h1", tmp_path, bmc=bmc.address, username="admin")
+    assert code == 2 and "driver redfish needs username and password or token" in output, output
+    assert bmc.resets() == []
