@@ -24,7 +24,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlencode, urlsplit
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import (
@@ -85,7 +85,7 @@ class Outcome:
 
 
 # Method, path with its query, headers, body, and seconds for it.
-Send = Callable[[str, str, Mapping[str, str], bytes | None, float], Reply]
+Send: TypeAlias = "Callable[[str, str, Mapping[str, str], bytes | None, float], Reply]"
 
 
 class Civo:

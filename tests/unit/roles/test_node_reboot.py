@@ -40,7 +40,7 @@ def test_registry_files_and_documentation_know_the_same_drivers() -> None:
     for option, spec in specs.items():
         whose = {name for name, driver in DRIVERS.items() if option in driver.options}
         told = " ".join(spec["description"])
-        named = set(re.findall(r"V\(([a-z0-9]+)\)", told.split(". ")[0])) if told.startswith("Of V(") else whose
+        named = set(re.findall(r"V\(([a-z0-9]+)\)", told.partition(". ")[0])) if told.startswith("Of V(") else whose
         assert named == whose, option
         assert spec.get("no_log", False) is (option in ("password", "token")), option
     back = read("meta/argument_specs.yml")["argument_specs"]["back"]["options"]

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import chain, product, repeat
 
 import pytest
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import (
@@ -40,7 +40,7 @@ class Cloud:
     """EC2 by hand, with a clock that stands still but for waits."""
 
     def __init__(self, *faults: tuple[Exception | None, bool], dry: Exception | None = None) -> None:
-        self.faults, self.dry = list(faults), dry
+        self.faults, self.dry = chain(faults, repeat((None, True))), dry
         self.reboots, self.asked, self.now = 0, 0, 0.0
 
     def ask(self, instance: str, dry: bool) -> None:
@@ -49,7 +49,7 @@ class Cloud:
         if dry:
             raise self.dry or Refused("DryRunOperation", "Request would have succeeded", 412)
         self.asked += 1
-        error, done = self.faults.pop(0) if self.faults else (None, True)
+        error, done = next(self.faults)
         self.reboots += done
         if error:
             raise error
