@@ -12,7 +12,7 @@ in_lane = $(if $(LANE),--lane $(LANE))
 export SELFHEAL_THOROUGH = $(THOROUGH)
 run = $(PYTHON) -m lab.toolchain run $(in_lane) --
 
-.PHONY: help demo test lint format docs sanity unit api e2e e2e-nightly e2e-ha corpus explore mutants simulation nightly bench prove-first-heal prove-judgement prove-state-machine clean
+.PHONY: help demo test lint format docs sanity unit providers api e2e e2e-nightly e2e-ha corpus explore mutants simulation nightly bench prove-first-heal prove-judgement prove-state-machine clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ sanity:  ## all sanity tests of ansible-test
 
 unit:  ## unit tests
 	$(PYTHON) tests/run.py $(in_lane) unit
+
+providers:  ## tests of reboots against emulators of EC2 and Redfish, and drivers against the collections they need
+	$(PYTHON) tests/run.py $(in_lane) providers
 
 simulation:  ## thousands of bad nights in a simulated cluster, and what must hold in all of them: SEEDS="1 2", RUNS=500 of each
 	$(run) python -m tests.simulation $(if $(RUNS),--runs $(RUNS)) $(if $(SEEDS),--seeds $(SEEDS))

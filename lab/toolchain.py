@@ -177,13 +177,16 @@ def lane_named(name: str | None) -> Lane:
 
 
 def lock_file(lane: str) -> Path:
-    """The lane's full list of packages, made by ``lock`` from the pins in lab/versions.toml."""
+    """The full list of packages of a lane or an extra, made by ``lock`` from the pins in lab/versions.toml."""
     return CHECKOUT / "lab" / f"locked-{lane}.txt"
 
 
 def pins(lane: str) -> dict[str, str]:
-    """The packages we ask for in a lane, with their versions; the rest of the lock file is what these need."""
+    """The packages we ask for in a lane or an extra, with versions; the rest of its lock file is what these need."""
     table = versions()["python"]
+    if lane in table["extras"]:
+        own = table["extras"][lane]
+        return {**{name: table["packages"][name] for name in own["also"]}, **own["packages"]}
     return {"ansible-core": table["lanes"][lane]["ansible-core"], **table["packages"]}
 
 
@@ -195,11 +198,15 @@ def missing_pins(wanted: Mapping[str, str], lock_text: str) -> list[str]:
     """The pins that a lock file's text does not hold at that version."""
     held = re.findall(r"^([\w.-]+)==([^\s;]+)", lock_text, re.MULTILINE)
     found = {(_normal(name), version) for name, version in held}
-    return [f"{name}=={version}" for name, version in wanted.items() if (_normal(name), version) not in found]
+    return [
+        f"{name}=={version}"
+        for name, version in wanted.items()
+        if (_normal(name.partition("[")[0]), version) not in found
+    ]
 
 
 def locked(lane: str) -> str:
-    """The text of the lane's lock file, seen to agree with the pins.
+    """The text of the lock file of a lane or an extra, seen to agree with the pins.
 
     :raises LabError: it is missing, or it was not made anew after a pin changed.
     """
@@ -345,6 +352,33 @@ def ensure(lane: str | None = None) -> Path:
     return venv
 
 
+def environment_with(extra: str, lane: str | None = None) -> dict[str, str]:
+    """The environment for a command that needs other packages than a lane has; what is missing is made first.
+
+    It has the lane's ansible-core and collections, and the rest is its own, so that nothing else may come to need it.
+
+    :param extra: one of ``[python.extras]`` in lab/versions.toml.
+    :raises LabError: it cannot be made; says why.
+    """
+    chosen = lane_named(lane)
+    ensure(chosen.name)
+
+    def fill(folder: Path) -> None:
+        tools = installers()
+        shell.run(chosen.interpreter.path, "-m", "venv", "--without-pip", folder, env=CLEAN)
+        core = folder / "core.txt"
+        core.write_text(f"ansible-core=={chosen.ansible_core}\n", encoding="utf-8")
+        for requirements in (core, lock_file(extra)):
+            tools.install(folder / "bin" / "python", requirements)
+
+    key = store.key(chosen.interpreter.full, chosen.interpreter.path, chosen.ansible_core, locked(extra))
+    where = store.place("venv", f"{extra}-{chosen.name}", key)
+    venv = _virtual_environment(where, f"Python {chosen.interpreter.full} with what {extra} needs", fill)
+    root = store.place("trees", extra, store.key(str(CHECKOUT)))
+    link(root, {COLLECTION: CHECKOUT, **collections(chosen), **collections(chosen, extra)})
+    return _whole(_variables(venv, root))
+
+
 def ensure_all() -> dict[str, Path]:
     """Every lane of this machine, made side by side.
 
@@ -395,10 +429,11 @@ def _collection_version(folder: Path) -> str:
         return "none"
 
 
-def collections(lane: Lane) -> dict[str, Path]:
-    """The collections that ours and its lab need, at the pinned versions: name to folder."""
-    wanted: dict[str, str] = versions()["python"]["collections"]
-    package = versions()["python"]["ansible"]
+def collections(lane: Lane, extra: str = "") -> dict[str, Path]:
+    """The collections that ours and its lab need, or an extra does, at the pinned versions: name to folder."""
+    table = versions()["python"]
+    wanted: dict[str, str] = (table["extras"][extra] if extra else table)["collections"]
+    package = table["ansible"]
 
     def make(folder: Path) -> None:
         with step(f"collections {', '.join(wanted)}"):
@@ -412,7 +447,7 @@ def collections(lane: Lane) -> dict[str, Path]:
                 if got != version:
                     raise LabError(f"collection {name}: got version {got}, expected {version} of lab/versions.toml")
 
-    made = store.artifact("collections", "dependencies", store.key(package, wanted), make)
+    made = store.artifact("collections", extra or "dependencies", store.key(package, wanted), make)
     return {name: made / "ansible_collections" / name.replace(".", "/") for name in wanted}
 
 
@@ -457,8 +492,11 @@ def _locale() -> dict[str, str]:
 
 def settings(lane: str | None = None) -> dict[str, str]:
     """The variables that a lane adds to the environment; what they name is made where it is missing."""
-    venv = ensure(lane)
-    root = str(tree())
+    return _variables(ensure(lane), tree())
+
+
+def _variables(venv: Path, tree_root: Path) -> dict[str, str]:
+    root = str(tree_root)
     path = [part for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if part != str(venv / "bin")]
     return {
         "PATH": os.pathsep.join([str(venv / "bin"), *path]),
@@ -476,8 +514,13 @@ def environment(lane: str | None = None) -> dict[str, str]:
 
     :raises LabError: it cannot be made; says why.
     """
+    return _whole(settings(lane))
+
+
+def _whole(added: Mapping[str, str]) -> dict[str, str]:
+    """The caller's environment without what would leak into a Python child, and with what is added."""
     dropped = {name for name in CLEAN if name in os.environ}
-    return {**{name: value for name, value in os.environ.items() if name not in dropped}, **settings(lane)}
+    return {**{name: value for name, value in os.environ.items() if name not in dropped}, **added}
 
 
 # --- the command line
@@ -486,16 +529,22 @@ def environment(lane: str | None = None) -> dict[str, str]:
 def relock() -> None:
     """Make the lock files anew from the pins; what need not change stays as it is."""
     tools = installers()
-    for name, lane in versions()["python"]["lanes"].items():
+    table = versions()["python"]
+    made_for = {name: (lane["pythons"][0], "") for name, lane in table["lanes"].items()}
+    # An extra is for any lane, and gets ansible-core from that.
+    floor, (python, _none) = next(iter(made_for.items()))
+    made_for |= {name: (python, f"ansible-core=={pins(floor)['ansible-core']}\n") for name in table["extras"]}
+    for name, (python, core) in made_for.items():
         path = lock_file(name)
         with store.scratch(f"lock-{name}") as folder:
             wanted, made = folder / "requirements.txt", folder / "locked.txt"
-            wanted.write_text("".join(f"{package}=={version}\n" for package, version in pins(name).items()))
+            wanted.write_text(core + "".join(f"{package}=={version}\n" for package, version in pins(name).items()))
             if path.exists():
                 shutil.copyfile(path, made)
-            with step(f"versions for lane {name}"):
+            with step(f"versions for {name}"):
                 tools.uv(
-                    *("pip", "compile", "--quiet", "--universal", "--python-version", lane["pythons"][0]),
+                    *("pip", "compile", "--quiet", "--universal", "--python-version", python),
+                    *(("--no-emit-package", "ansible-core") if core else ()),
                     *("--no-header", "--no-annotate", "--output-file", made, wanted),
                 )
             head = (CHECKOUT / "lab" / "versions.toml").read_text(encoding="utf-8").splitlines()[:3]
@@ -519,10 +568,19 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("lanes", help="list the lanes of this machine")
     commands.add_parser("lock", help="make lab/locked-*.txt anew from lab/versions.toml")
     commands.add_parser("clean", help="remove the environments and collections of all checkouts, and this one's build/")
-    for name, text in (("env", "print shell exports"), ("run", "run a command: run [--lane L] -- CMD...")):
+    for name, text in (
+        ("env", "print shell exports"),
+        ("run", "run a command: run [--lane L] [--with EXTRA] -- CMD..."),
+    ):
         command = commands.add_parser(name, help=text)
         command.add_argument("--lane", help="default: the one with the newest ansible-core")
         if name == "run":
+            command.add_argument(
+                "--with",
+                dest="extra",
+                choices=[*versions()["python"]["extras"]],
+                help="other packages: those of an extra",
+            )
             command.add_argument("argv", nargs="+", metavar="CMD")
     return parser
 
@@ -547,7 +605,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 for name, value in settings(options.lane).items():
                     print(f"export {name}={shlex.quote(value)}")
                 return 0
-            environ = environment(options.lane)
+            environ = environment_with(options.extra, options.lane) if options.extra else environment(options.lane)
     except LabError as error:
         print(f"toolchain: {error}", file=sys.stderr)
         return 2

@@ -29,7 +29,7 @@ from lab.progress import step
 from lab.shell import LabError
 
 OUTPUT = CHECKOUT / "build" / "test"
-GROUPS = ("lint", "sanity", "unit", "simulation", "api", "e2e", "bench")
+GROUPS = ("lint", "sanity", "unit", "providers", "simulation", "api", "e2e", "bench")
 # Seconds after which a part has failed. The long one is for building the node image and for tests on a cluster, real or
 # of an API server alone.
 LIMIT = 1200.0
@@ -169,17 +169,22 @@ def package(lane: str, log: Path) -> None:
 # --- parts that are pytest
 
 
-def pytest(name: str, lane: str, folder: str, *options: str, keep: bool = False, limit: float = LIMIT) -> Part:
+def pytest(
+    name: str, lane: str, folder: str, *options: str, keep: bool = False, limit: float = LIMIT, extra: str = ""
+) -> Part:
     """A part made of tests; that it found none is a failure.
 
     :param keep: leave the cluster of the end-to-end tests to the part that comes after.
+    :param extra: of whose environment it is, where it needs more than the lane has.
     """
 
     def run(log: Path) -> Outcome:
         report = log.with_suffix(".xml")
         report.unlink(missing_ok=True)
         argv = ["pytest", "--color=no", "-p", "no:cacheprovider", f"--junitxml={report}", *options, folder]
-        environ = {**toolchain.environment(lane), **({"SELFHEAL_KEEP": "1"} if keep else {})}
+        environ = toolchain.environment_with(extra, lane) if extra else toolchain.environment(lane)
+        if keep:
+            environ["SELFHEAL_KEEP"] = "1"
         done = shell.run(*argv, cwd=CHECKOUT, env=environ, log=log, check=False, timeout=limit)
         return read_report(name, done.returncode, report, log)
 
@@ -213,6 +218,8 @@ def plan(groups: Sequence[str], lanes: Sequence[str]) -> list[list[Part]]:
         chain += lint(newest)
     if "unit" in groups:
         chain += [pytest(f"unit {lane}", lane, "tests/unit") for lane in lanes]
+    if "providers" in groups:
+        chain.append(pytest(f"providers {newest}", newest, "tests/providers", extra="providers"))
     if "sanity" in groups:
         chain += [sanity(lane) for lane in lanes]
     if "api" in groups:

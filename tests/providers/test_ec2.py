@@ -15,10 +15,10 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import boto3
 import pytest
-
-boto3 = pytest.importorskip("boto3")
-moto_server = pytest.importorskip("moto.server")
+from moto.ec2.models.instances import Instance
+from moto.server import ThreadedMotoServer
 
 REGION = "eu-west-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
@@ -28,8 +28,6 @@ MODULE = "ansible_collections.selfheal.kubernetes.plugins.modules.ec2_instance_r
 @pytest.fixture
 def reboots(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The instances that moto has rebooted."""
-    from moto.ec2.models.instances import Instance
-
     seen: list[str] = []
     monkeypatch.setattr(Instance, "reboot", lambda self: seen.append(self.id))
     return seen
@@ -38,7 +36,7 @@ def reboots(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def cloud() -> Iterator[tuple[str, int, str]]:
     """An EC2 with one instance: the address of its API, with the port, and the instance."""
-    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     _host, port = server.get_host_and_port()
     url = f"http://127.0.0.1:{port}"

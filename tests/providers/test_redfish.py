@@ -15,11 +15,14 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-
-pytest.importorskip("sushy_tools")
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
 
 from lab.paths import CHECKOUT
 
@@ -44,13 +47,18 @@ class Bmc:
 @pytest.fixture
 def bmc(tmp_path: Path) -> Iterator[Bmc]:
     certificate, key, log = tmp_path / "bmc.crt", tmp_path / "bmc.key", tmp_path / "log"
-    name = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
-    where = ("-keyout", key, "-out", certificate)
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *name, *where],
-        check=True,
-        capture_output=True,
+    own = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name, begin = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")]), datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, own.public_key(), x509.random_serial_number())
+        .not_valid_before(begin - timedelta(days=1))
+        .not_valid_after(begin + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(own, hashes.SHA256())
     )
+    certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    form = (serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
+    key.write_bytes(own.private_bytes(serialization.Encoding.PEM, *form))
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     emulator = Path(sys.executable).with_name("sushy-emulator")

@@ -85,7 +85,7 @@ def test_the_last_line_sums_up_and_a_failure_shows_its_log(output, capsys):
 
 def test_the_plan_has_every_group_and_its_last_lane_is_the_main_one():
     names = [part.name for chain in run.plan(run.GROUPS, ["py311", "new"]) for part in chain]
-    assert {"ruff", "mypy", "ansible-lint", "package", "sanity py311", "sanity new"} < set(names)
+    assert {"ruff", "mypy", "ansible-lint", "package", "sanity py311", "sanity new", "providers new"} < set(names)
     assert [name for name in names if name.startswith(("unit", "api", "e2e"))] == [
         *("e2e new", "e2e smoke py311", "unit py311", "unit new", "api new")
     ]
@@ -98,3 +98,20 @@ def test_a_tarball_with_something_unknown_is_refused():
     with pytest.raises(LabError, match=r"lacks playbooks, README\.md"):
         run.check_contents("it.tar.gz", ["meta", "plugins", "roles"])
     run.check_contents("it.tar.gz", ["README.md", *run.NEEDED])
+
+
+def test_a_part_of_an_extra_runs_in_its_environment(monkeypatch, tmp_path):
+    monkeypatch.setattr(run.toolchain, "environment", lambda lane: pytest.fail("this is the lane's own"))
+    asked = []
+
+    def environment_with(extra, lane):
+        asked.append((extra, lane))
+        return {"PATH": str(tmp_path)}
+
+    monkeypatch.setattr(run.toolchain, "environment_with", environment_with)
+    (tmp_path / "pytest").write_text("#!/bin/sh\necho in its own environment; exit 3\n", encoding="utf-8")
+    (tmp_path / "pytest").chmod(0o755)
+    [[part]] = run.plan(["providers"], ["new"])
+    outcome = run.carry_out(part)
+    assert asked == [("providers", "new")]
+    assert (outcome.failed, outcome.summary) == (1, "in its own environment")

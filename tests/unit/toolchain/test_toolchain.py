@@ -121,7 +121,7 @@ def test_one_interpreter_gives_one_lane(monkeypatch):
         toolchain.lane_named("new")
 
 
-@pytest.mark.parametrize("lane", LANES)
+@pytest.mark.parametrize("lane", [*LANES, *versions()["python"]["extras"]])
 def test_the_lock_file_holds_every_pin(lane):
     assert toolchain.missing_pins(toolchain.pins(lane), toolchain.locked(lane)) == []
 
@@ -129,6 +129,7 @@ def test_the_lock_file_holds_every_pin(lane):
 def test_a_pin_that_the_lock_file_does_not_hold_is_told():
     text = "# note\nPyYAML==6.0.3\ntypes-pyyaml==6.0.12 ; sys_platform == 'linux'\nmypy==2.4.10\n"
     assert toolchain.missing_pins({"pyyaml": "6.0.3", "types_PyYAML": "6.0.12"}, text) == []
+    assert toolchain.missing_pins({"mypy[reports]": "2.4.10"}, text) == []
     assert toolchain.missing_pins({"mypy": "2.4.1", "ruff": "1.0"}, text) == ["mypy==2.4.1", "ruff==1.0"]
 
 
@@ -216,3 +217,8 @@ def test_a_command_runs_with_the_lanes_tools_and_its_exit_status_is_ours():
     done = called("run", "--", "sh", "-c", "command -v ansible; exit 7")
     assert done.returncode == 7
     assert Path(done.stdout.strip()) == toolchain.venv_of(toolchain.lane_named(None)) / "bin" / "ansible"
+
+
+def test_an_extra_leaves_ansible_core_to_the_lane():
+    for extra in versions()["python"]["extras"]:
+        assert "ansible-core" not in toolchain.locked(extra)
