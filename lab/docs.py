@@ -79,8 +79,9 @@ LADDERS_INTRO = """
 
 What is tried for a reason, the softest first; each attempt that has not helped goes one rung up, and the last one is
 repeated until `max_attempts`. A rung that is stronger than the check's remedy (see [checks.md](checks.md)) is left out,
-and a GPU node is given Reboot at most. A disruptive rung ends what runs on the node: it waits for the check's
-threshold, and asks more guards. A reason that is not here has no repair: it is told, and people are asked for.
+and so is one of which a setting does not say how it is done; a GPU node is given Reboot at most. A disruptive rung ends
+what runs on the node: it waits for the check's threshold, and asks more guards. A reason that is not here has no
+repair: it is told, and people are asked for.
 
 """
 POLICY_INTRO = f"""
@@ -267,7 +268,8 @@ def guards_page() -> str:
     def rung_line(number: int, rung: Rung) -> str:
         kind = "disruptive" if rung.disruptive else "soft"
         back = ", then the node is waited for" if rung.waits else ""
-        return f"{number}. {rung.about} (`{rung.name}`, {rung.remedy}, {kind}, at most {rung.deadline} s{back})"
+        only = f", only with `{rung.driver}`" if rung.driver else ""
+        return f"{number}. {rung.about} (`{rung.name}`, {rung.remedy}, {kind}, at most {rung.deadline} s{back}{only})"
 
     guards = table(
         ("Guard", "What it is for", "Steered by", "Refusal"),

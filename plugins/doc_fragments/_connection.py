@@ -88,6 +88,8 @@ options:
       - C(max_attempts) (1-10 attempts, default 3), attempts on a node within attempt_window, then people.
       - C(attempt_window) (60-604800 seconds, default 86400), how long an attempt counts.
       - C(repair_deadline) (300-3600 seconds, default 600), a repair that has not proven itself this long after it began has failed.
+      - C(reboot_driver) (one of azure, civo, command, docker, ec2, gcp, hetzner, ipmi, libvirt, openstack, redfish, ssh, or empty, default none), how
+        a node's machine is rebooted when softer repairs have not helped, see docs/reboot.md; no machine is rebooted if empty.
       - C(waiting_timeout) (60-3600 seconds, default 600), a node must be back from a reboot within this time.
       - C(waiting_timeout_gpu) (60-7200 seconds, default 2400), the same for a node with GPUs.
       - C(evidence_age) (30-300 seconds, default 60), no repair on what was seen longer ago than this.

@@ -35,7 +35,11 @@ def provider_id(text: object) -> dict[str, str]:
 def reboot_driver(name: str) -> dict[str, t.Any]:
     """What the role has to know about a driver; of one that is not known, what holds for all."""
     driver = DRIVERS.get(str(name))
-    return {"answers": driver is not None and driver.answers, "module": driver.module if driver else ""}
+    return {
+        "answers": driver is not None and driver.answers,
+        "module": driver.module if driver else "",
+        "own_boot_id": driver is None or driver.own_boot_id,
+    }
 
 
 def reboot_options(given: Mapping[str, t.Any], name: str, node_provider_id: str = "") -> dict[str, t.Any]:

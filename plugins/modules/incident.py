@@ -97,6 +97,12 @@ options:
     description:
       - What is to be told in the incident's story. Required for O(event=acted), O(event=fail) and O(event=hold).
     type: str
+  restarted:
+    description:
+      - Whether the host itself has told of another start since its reboot was asked for. The node is not waited for until it has another boot
+        ID then, which containers never have, only until it is Ready. For O(event=verify).
+    type: bool
+    default: false
   timeout:
     description:
       - Seconds to wait for O(event=verify), from 1 to 1800. If not set, the policy's C(recovery_timeout) is used.
@@ -209,6 +215,7 @@ def main() -> t.NoReturn:
             "node_uid": {"type": "str"},
             "rung": {"type": "str"},
             "text": {"type": "str"},
+            "restarted": {"type": "bool", "default": False},
             "timeout": {"type": "int"},
         },
         required_if=[
@@ -246,7 +253,7 @@ def main() -> t.NoReturn:
             outcome = healer.fail(params["node"], params["node_uid"], params["text"])
         else:
             timeout = params["timeout"] or policy.recovery_timeout
-            outcome = healer.verify(params["node"], params["node_uid"], timeout)
+            outcome = healer.verify(params["node"], params["node_uid"], timeout, params["restarted"])
         result: dict[str, t.Any] = {
             "changed": outcome.changed,
             "proceed": outcome.proceed,

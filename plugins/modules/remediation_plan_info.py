@@ -124,6 +124,14 @@ actions:
       description: The machine-id that the node reports, by which a role makes sure that the host is the node.
       type: str
       sample: 1b4f0c1e5d2a4c7b9e8f7a6b5c4d3e2f
+    driver:
+      description: How the machine is rebooted, the policy's C(reboot_driver), for a rung that does; else empty.
+      type: str
+      sample: ""
+    provider_id:
+      description: For such a rung, what the node says of its machine at its provider (C(spec.providerID)); else empty.
+      type: str
+      sample: ""
     deadline_seconds:
       description: Within how many seconds the role ends, its connection time-outs included.
       type: int

@@ -60,12 +60,17 @@ def reboot(drill: Drill, node: str, *arguments: str, **variables: Any) -> Run:
     return drill.playbook(ROLE, *arguments, target=node, **variables)
 
 
+def break_until_a_reboot(drill: Drill, node: str) -> None:
+    """Make every start of kubelet fail, by a drop-in under /run that a restart of kubelet does not take away."""
+    write = f"mkdir -p {RUN_DROP_IN} && cat > {RUN_DROP_IN}/99-drill.conf && systemctl daemon-reload"
+    drill.cluster.exec(node, "sh", "-c", write, stdin="[Service]\nExecStart=\nExecStart=/bin/false\n")
+    drill.cluster.exec(node, "systemctl", "restart", "kubelet", check=False)
+    drill.wait_ready(node, "False", "Unknown")
+
+
 def test_a_fault_under_run_is_healed_by_a_reboot_that_is_proven(whole: Drill) -> None:
     sick = whole.worker()
-    write = f"mkdir -p {RUN_DROP_IN} && cat > {RUN_DROP_IN}/99-drill.conf && systemctl daemon-reload"
-    whole.cluster.exec(sick, "sh", "-c", write, stdin="[Service]\nExecStart=\nExecStart=/bin/false\n")
-    whole.cluster.exec(sick, "systemctl", "restart", "kubelet", check=False)
-    whole.wait_ready(sick, "False", "Unknown")
+    break_until_a_reboot(whole, sick)
     by = {"node_reboot_driver": "docker", "node_reboot_provider_id": provider_id(whole, sick)}
     before, since = boot_id(whole, sick), now()
 
@@ -158,3 +163,44 @@ def test_a_dead_host_is_rebooted_and_one_that_must_answer_is_an_error(whole: Dri
     assert run.code == 0, run.output
     told = result(run)
     assert told["before"] == "" and told["after"]
+
+
+def test_the_ladder_ends_with_a_reboot_where_the_policy_names_a_driver_and_only_there(whole: Drill) -> None:
+    sick = whole.worker()
+    break_until_a_reboot(whole, sick)
+    whole.wait_until_due(sick)
+    policy: dict[str, Any] = {"cooldown": 0, "thresholds": {"NodeReady": 5, "NodeHeartbeat": 5}}
+    since = now()
+
+    first = whole.heal(selfheal_policy={**policy, "max_attempts": 1})
+    assert first.code == 2 and f"FAILED kubelet_restart on {sick}" in first.output, first.output
+    without = whole.heal(selfheal_policy={**policy, "max_attempts": 1})
+    assert without.code == 2 and f"REFUSE kubelet_restart on {sick}, guard attempts" in without.output, without.output
+    assert whole.incidents()[0]["status"]["phase"] == "Escalated"
+    assert starts(whole, sick, since) == 0 and whole.ready(sick) != "True"
+
+    # A new story, with a driver.
+    whole.forget()
+    policy |= {"reboot_driver": "docker", "waiting_timeout": 120}
+    soft = whole.heal(selfheal_policy=policy)
+    assert soft.code == 2 and f"FAILED kubelet_restart on {sick}" in soft.output, soft.output
+    check = whole.heal("--check", selfheal_policy=policy)
+    assert check.code == 0 and f"DO     node_reboot on {sick}" in check.output, check.output
+    wrong = whole.heal(selfheal_policy={**policy, "reboot_driver": "civo"})
+    assert wrong.code == 2 and f"NOT_TRIED node_reboot on {sick}" in wrong.output, wrong.output
+    assert "is a machine of kind by its providerID, which driver civo cannot reboot" in wrong.output, wrong.output
+    assert whole.incidents()[0]["status"]["attempts"] == 1, "what was not tried is no attempt"
+    assert starts(whole, sick, since) == 0
+
+    run = whole.heal(selfheal_policy=policy)
+    assert run.code == 0 and f"REPAIRED node_reboot on {sick}" in run.output, run.output
+    assert starts(whole, sick, since) == 1
+    assert whole.ready(sick) == "True"
+    [incident] = whole.incidents()
+    status = incident["status"]
+    assert (status["phase"], status["outcome"], status["attempts"]) == ("Recovered", "Repaired", 2)
+    told = [moment["phase"] for moment in status["history"]]
+    assert told[-5:] == ["Unhealthy", "Repairing", "Waiting", "Verifying", "Recovered"], told
+    again = whole.heal(selfheal_policy=policy)
+    assert (again.code, again.changed) == (0, 0), again.output
+    assert starts(whole, sick, since) == 1

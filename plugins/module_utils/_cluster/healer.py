@@ -298,18 +298,21 @@ class Healer:
         moved = step(self._current(node, node_uid), Event.FAIL, now, self._holder, message)
         return Outcome(True, message, self._write(moved), True)
 
-    def verify(self, node: str, node_uid: str, timeout: float) -> Outcome:
+    def verify(self, node: str, node_uid: str, timeout: float, restarted: bool = False) -> Outcome:
         """Wait until fresh observations prove the node healthy, or the time is over.
 
         A node that restarts is waited for first, until it is back with another boot ID: one that is merely Ready may
         not have gone down yet. Proof is: no finding about the node in several looks in a row, a Lease that is in date,
         and that Lease seen to move since the wait began, because a stopped controller-manager leaves the conditions of
         a dead node as they were.
+
+        :param restarted: the host itself has told of another start since the reboot was asked for. Containers show the
+            boot ID of the machine that they share, so theirs says nothing.
         """
         now = self._renew()
         incident = self._current(node, node_uid)
         if incident.phase is Phase.WAITING:
-            back = self._wait(incident, now)
+            back = self._wait(incident, now, restarted)
             if not back.proceed or back.incident is None:
                 return back
             incident, now = back.incident, self._renew()
@@ -340,8 +343,9 @@ class Healer:
                 return self._settle(incident, Event.FAIL, now, message)
             self._sleep(SAMPLE_SECONDS)
 
-    def _wait(self, incident: Incident, now: datetime) -> Outcome:
+    def _wait(self, incident: Incident, now: datetime, restarted: bool) -> Outcome:
         """Wait until the node is back from its reboot, or its time for that is over."""
+        proof = "after another start of its host" if restarted else "with another boot ID"
         until = incident.wait_until or now
         end = self._monotonic() + (until - now).total_seconds()
         while True:
@@ -349,15 +353,15 @@ class Healer:
                 now = self._renew()
                 machine = self._look(self._client, self._policy, self._uid, incident.node).node(incident.node)
                 back = machine is not None and machine.uid == incident.node_uid and machine.is_ready
-                if machine is not None and back and machine.boot_id not in ("", incident.boot_id):
-                    moved = step(incident, Event.ACTED, now, self._holder, "back with another boot ID")
-                    return Outcome(True, "back with another boot ID", self._write(moved), True)
+                if machine is not None and back and (restarted or machine.boot_id not in ("", incident.boot_id)):
+                    moved = step(incident, Event.ACTED, now, self._holder, f"back {proof}")
+                    return Outcome(True, f"back {proof}", self._write(moved), True)
             except Unreachable:
                 # An API server that is away for a moment says nothing about the node; for longer, the lease is gone.
                 if self._monotonic() >= end:
                     raise
             if self._monotonic() >= end:
-                message = f"not back with another boot ID by {format_time(until)}"
+                message = f"not back {proof} by {format_time(until)}"
                 return self._settle(incident, Event.FAIL, now, message)
             self._sleep(SAMPLE_SECONDS)
 

@@ -26,6 +26,7 @@ class Driver:
 
     :ivar about: what it does, for the documentation.
     :ivar answers: whether the host must answer for it; a dead host is rebooted by somebody else.
+    :ivar own_boot_id: whether another start has another boot ID; containers have that of the machine they are on.
     :ivar provider: whose providerID gives it options; ``*`` for anybody's.
     :ivar required: options that it cannot do without.
     :ivar either: of each of these groups one must be there with all of its options.
@@ -36,6 +37,7 @@ class Driver:
 
     about: str
     answers: bool = False
+    own_boot_id: bool = True
     provider: str = ""
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
@@ -76,6 +78,7 @@ DRIVERS: Mapping[str, Driver] = MappingProxyType(
         ),
         "docker": Driver(
             "the engine of a kind cluster kills the node's container and starts it again",
+            own_boot_id=False,
             provider="kind",
             required=("instance",),
             optional=("engine",),

@@ -18,6 +18,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks i
     node_ready,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Remedy
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Rung:
     """One repair: the role that does it, and within how many seconds the role ends, its connection time-outs included.
 
     The deadline must be shorter than the shortest lease, which nobody renews while a role is at work. ``waits`` is for
-    a role that ends before its node is back, as a reboot does.
+    a role that ends before its node is back, as a reboot does. ``driver`` is the setting of the policy that says how it
+    is done; for as long as that is empty, the rung is no part of any ladder.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Rung:
     remedy: Remedy
     deadline: int
     waits: bool = False
+    driver: str = ""
 
     @property
     def disruptive(self) -> bool:
@@ -55,17 +58,34 @@ DEVICE_PLUGIN_RESTART = Rung(
     remedy=Remedy.RESTART,
     deadline=240,
 )
+NODE_REBOOT = Rung(
+    name="node_reboot",
+    role="selfheal.kubernetes.node_reboot",
+    about="reboot the machine",
+    remedy=Remedy.REBOOT,
+    deadline=240,
+    waits=True,
+    driver="reboot_driver",
+)
 
 Ladders: TypeAlias = "MappingProxyType[str, tuple[Rung, ...]] | dict[str, tuple[Rung, ...]]"
 LADDERS: Ladders = MappingProxyType(
     {
-        node_ready.NOT_READY: (KUBELET_RESTART,),
-        node_ready.STATUS_UNKNOWN: (KUBELET_RESTART,),
-        node_heartbeat.STOPPED: (KUBELET_RESTART,),
-        node_gpu.MISMATCH: (DEVICE_PLUGIN_RESTART, KUBELET_RESTART),
-        node_gpu.NONE_ALLOCATABLE: (DEVICE_PLUGIN_RESTART, KUBELET_RESTART),
+        node_ready.NOT_READY: (KUBELET_RESTART, NODE_REBOOT),
+        node_ready.STATUS_UNKNOWN: (KUBELET_RESTART, NODE_REBOOT),
+        node_heartbeat.STOPPED: (KUBELET_RESTART, NODE_REBOOT),
+        node_gpu.MISMATCH: (DEVICE_PLUGIN_RESTART, KUBELET_RESTART, NODE_REBOOT),
+        node_gpu.NONE_ALLOCATABLE: (DEVICE_PLUGIN_RESTART, KUBELET_RESTART, NODE_REBOOT),
     }
 )
+
+
+def usable(ladders: Ladders, policy: Policy) -> Ladders:
+    """The ladders without the rungs of which the policy does not say how they are done."""
+    return {
+        reason: tuple(rung for rung in rungs if not rung.driver or getattr(policy, rung.driver))
+        for reason, rungs in ladders.items()
+    }
 
 
 def rung_for(reason: str, most: Remedy, attempts: int, ladders: Ladders = LADDERS) -> Rung | None:

@@ -337,7 +337,7 @@ class Incident:
 
 @dataclass(frozen=True)
 class Action:
-    """A repair that every guard allows."""
+    """A repair that every guard allows; ``driver`` and ``provider_id`` are for a rung that has drivers."""
 
     node: str
     node_uid: str
@@ -349,6 +349,8 @@ class Action:
     deadline: int
     machine_id: str
     host: str = ""
+    driver: str = ""
+    provider_id: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The action as modules return it."""
@@ -363,4 +365,6 @@ class Action:
             "disruptive": self.disruptive,
             "deadline_seconds": self.deadline,
             "machine_id": self.machine_id,
+            "driver": self.driver,
+            "provider_id": self.provider_id,
         }

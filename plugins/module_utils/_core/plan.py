@@ -22,7 +22,12 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards i
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards._base import Candidate, Situation
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts import HostError, NoHost, match_host
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import ALIVE, Judgement
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import LADDERS, Ladders, rung_for
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import (
+    LADDERS,
+    Ladders,
+    rung_for,
+    usable,
+)
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import Event
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
     Action,
@@ -36,6 +41,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model im
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Node
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.patterns import flapping
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.provider_id import MAX_LENGTH
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.storm import Storm
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import (
     count_within,
@@ -115,7 +121,7 @@ def make_plan(
     :param storm: the last one that is remembered.
     :param ladders: reason to its rungs.
     """
-    wanted, incidents = set(only), tuple(incidents)
+    wanted, incidents, ladders = set(only), tuple(incidents), usable(ladders, policy)
     situation = Situation(
         snapshot=snapshot,
         judgement=judgement,
@@ -229,6 +235,9 @@ def make_plan(
                 disruptive=rung.disruptive,
                 deadline=min(rung.deadline, policy.repair_deadline),
                 machine_id=node.machine_id,
+                driver=getattr(policy, rung.driver) if rung.driver else "",
+                # Whoever may write nodes can write any text there; one that is longer than any names no machine.
+                provider_id=node.provider_id[: MAX_LENGTH + 1] if rung.driver else "",
             )
         )
     blocked = _blocked(judgement, policy, expected_uid, snapshot.cluster_uid)

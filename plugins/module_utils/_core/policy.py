@@ -42,6 +42,7 @@ class Policy:
     max_attempts: int = 3
     attempt_window: int = 86400
     repair_deadline: int = 600
+    reboot_driver: str = ""
     waiting_timeout: int = 600
     waiting_timeout_gpu: int = 2400
     evidence_age: int = 60

@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import CHECKS
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks._base import Check
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drivers import DRIVERS
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Remedy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import InvalidName, check_name
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy, ServiceProbe
@@ -115,6 +116,26 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """One of these words, or an empty text for none of them."""
+
+    words: tuple[str, ...]
+    about: str
+
+    @property
+    def expected(self) -> str:
+        """What is expected, for people."""
+        return f"one of {', '.join(self.words)}, or empty"
+
+    def read(self, value: Any) -> str:
+        """The word."""
+        text = "" if value is None else value.strip() if isinstance(value, str) else None
+        if text is None or text not in ("", *self.words):
+            _refuse(self.expected, value)
+        return text
+
+
+@dataclass(frozen=True)
 class Listing:
     """A list, each entry of which is read by ``entry``."""
 
@@ -148,7 +169,7 @@ class Table:
         return _read_all([("", _check_key, pair[0]), ("", self.entry, pair[1])])
 
 
-Setting: TypeAlias = "Integer | Flag | Text | Listing | Table"
+Setting: TypeAlias = "Integer | Flag | Text | Choice | Listing | Table"
 BY_NAME: Mapping[str, Check] = {check.name: check for check in CHECKS}
 SETTINGS_PAGE, CHECKS_PAGE = "docs/policy.md", "docs/checks.md"
 MAX_SHOWN = 80
@@ -359,6 +380,11 @@ SETTINGS: Mapping[str, Setting] = {
     "attempt_window": Integer(60, 604800, "seconds", "how long an attempt counts"),
     "repair_deadline": Integer(
         300, 3600, "seconds", "a repair that has not proven itself this long after it began has failed"
+    ),
+    "reboot_driver": Choice(
+        tuple(sorted(DRIVERS)),
+        "how a node's machine is rebooted when softer repairs have not helped, see docs/reboot.md; no machine is"
+        " rebooted if empty",
     ),
     "waiting_timeout": Integer(60, 3600, "seconds", "a node must be back from a reboot within this time"),
     "waiting_timeout_gpu": Integer(60, 7200, "seconds", "the same for a node with GPUs"),

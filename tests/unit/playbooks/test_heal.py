@@ -126,8 +126,16 @@ def test_the_controller_s_own_is_the_same_by_its_own_clock() -> None:
         done = run(f"{fence(since, 2**31 if since == -1 else 60, '_local')} echo done")
         assert (done.returncode, done.stdout) == (71, ""), since
     assert not set(fence(123, 45, "_local")) & set("'\"`")
-    [role] = includes(read(ROLES / "repair_node" / "tasks" / "main.yml"))
-    assert role["vars"]["repair_node_local_fence"] == "{{ __repair_node_local_fence }}"
+    roles = includes(read(ROLES / "repair_node" / "tasks" / "main.yml"))
+    [rung] = [one for one in roles if one["ansible.builtin.include_role"]["tasks_from"] == "rung"]
+    assert rung["vars"]["repair_node_local_fence"] == "{{ __repair_node_local_fence }}"
+
+
+def test_what_a_driver_is_given_is_checked_before_anything_is_begun() -> None:
+    outer = read(ROLES / "repair_node" / "tasks" / "main.yml")[1]["block"]
+    names = [task["name"] for task in outer]
+    begun = names.index("Look again, and begin if the repair is still called for")
+    assert names.index("Check what a driver is given") < begun
 
 
 def test_it_stands_within_quotes_and_holds_nothing_but_numbers() -> None:

@@ -82,7 +82,7 @@ def test_the_fence_stands_before_what_reboots() -> None:
     assert names.index("Stop if the request comes too late") == names.index("Ask") - 1
     rung = read("tasks/rung.yml")[0]["vars"]
     assert rung["__node_reboot_fence"] == "{{ repair_node_fence }}"
-    assert "repair_node_local_fence" in rung["__node_reboot_local_fence"]
+    assert rung["__node_reboot_local_fence"] == "{{ repair_node_local_fence }}"
     variables = read("vars/main.yml")
     assert variables["__node_reboot_fence"] == variables["__node_reboot_local_fence"] == ""
 

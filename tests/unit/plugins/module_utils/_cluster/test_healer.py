@@ -451,6 +451,17 @@ def phases(place: Place) -> list[str]:
     return [moment.phase.value for moment in place.kept["w1-1"].history[1:]]
 
 
+def test_a_container_is_proven_by_its_own_start_which_its_boot_id_never_shows() -> None:
+    place = waiting_place([well()])
+    assert place.healer.verify("w1", "uid-w1", 300, restarted=True).proceed
+    assert phases(place) == ["Verifying", "Recovered"]
+    assert place.kept["w1-1"].history[1].message == "back after another start of its host"
+    # It has to be back all the same.
+    place = waiting_place([sick()])
+    outcome = place.healer.verify("w1", "uid-w1", 300, restarted=True)
+    assert not outcome.proceed and outcome.message.startswith("not back after another start of its host by")
+
+
 def test_a_node_is_proven_after_it_is_back_with_another_boot_id() -> None:
     place = waiting_place([well()])
     sleep = place.api.sleep

@@ -25,6 +25,11 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan imp
     with_hosts,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.provider_id import (
+    MAX_LENGTH,
+    ProviderIdError,
+    parse_provider_id,
+)
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.settings import SETTINGS
 from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import (
     CONTROL_PLANE,
@@ -449,6 +454,40 @@ def test_a_ladder_is_climbed_as_far_as_may_be(labels: dict[str, str], remedy: Re
     assert taken == rungs
 
 
+@pytest.mark.parametrize(
+    ("driver", "remedy", "rungs"),
+    [
+        pytest.param("", Remedy.REPLACE, ["kubelet_restart"] * 3, id="without a driver"),
+        pytest.param("docker", Remedy.REPLACE, ["kubelet_restart", "node_reboot", "node_reboot"], id="with one"),
+        pytest.param("docker", Remedy.RESTART, ["kubelet_restart"] * 3, id="with one that a check may not use"),
+    ],
+)
+@pytest.mark.parametrize("labels", [{}, {"nvidia.com/gpu.present": "true"}], ids=["any node", "a GPU node"])
+def test_a_machine_is_rebooted_only_by_a_driver_that_the_policy_names(
+    labels: dict[str, str], driver: str, remedy: Remedy, rungs: list[str]
+) -> None:
+    lost = replace(sick(seconds=20000, labels=labels), provider_id="kind://docker/k/w1")
+    seen = snapshot([lost, *fleet(9)], silent=["w1"])
+    policy = Policy(monitor_only=False, remedies={"NodeReady": remedy}, max_attempts=10, reboot_driver=driver)
+    taken = []
+    for attempts in range(3):
+        past = incident(attempted=[15000 - n for n in range(attempts)])
+        taken += plan_for(seen, [past], policy).actions
+    assert [a.rung for a in taken] == rungs
+    assert [(a.driver, a.provider_id) for a in taken] == [
+        ("docker", "kind://docker/k/w1") if rung == "node_reboot" else ("", "") for rung in rungs
+    ]
+
+
+def test_a_provider_id_without_end_stays_too_long_to_be_one() -> None:
+    lost = replace(sick(seconds=20000), provider_id="kind://docker/k/" + "w" * 2000)
+    policy = Policy(monitor_only=False, reboot_driver="docker")
+    (action,) = plan_for(snapshot([lost, *fleet(9)], silent=["w1"]), [incident(attempted=[15000])], policy).actions
+    assert len(action.provider_id) == MAX_LENGTH + 1
+    with pytest.raises(ProviderIdError):
+        parse_provider_id(action.provider_id)
+
+
 def test_a_gpu_node_for_which_there_is_only_replacing_is_for_people() -> None:
     seen = snapshot([sick(capacity={"amd.com/gpu": "1"}), *fleet(9)], silent=["w1"])
     plan = plan_for(seen, ladders=dict.fromkeys(LADDERS, (REPLACE,)))
@@ -497,6 +536,8 @@ def test_an_action_as_modules_return_it() -> None:
         "disruptive": False,
         "deadline_seconds": 240,
         "machine_id": "00000000000000000000000000007731",
+        "driver": "",
+        "provider_id": "",
     }
 
 

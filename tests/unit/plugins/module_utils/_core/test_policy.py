@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import CHECKS
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drivers import DRIVERS
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Remedy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy, ServiceProbe
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.settings import (
@@ -382,6 +383,17 @@ def test_what_is_no_time_zone(value: object) -> None:
 def test_what_are_no_days(value: object) -> None:
     said = mistake("maintenance_windows", [NIGHT | {"days": value}])
     assert said == f"policy.maintenance_windows[0].days: {DAYS_LISTED}{value!r}"
+
+
+@pytest.mark.parametrize("value", [1, True, [], {}, "Docker", "kind", "docker,ssh", "\x1b[2J"], ids=repr)
+def test_what_is_none_of_the_drivers(value: object) -> None:
+    said = mistake("reboot_driver", value)
+    assert said == f"policy.reboot_driver: expected one of {', '.join(sorted(DRIVERS))}, or empty, got {value!r}"
+
+
+@pytest.mark.parametrize(("given", "meant"), [("", ""), (None, ""), (" docker\n", "docker"), ("civo", "civo")])
+def test_a_driver_is_one_of_its_words(given: object, meant: str) -> None:
+    assert parse_policy({"reboot_driver": given}).reboot_driver == meant
 
 
 @pytest.mark.parametrize("name", TEXTS)
