@@ -12,7 +12,7 @@ in_lane = $(if $(LANE),--lane $(LANE))
 export SELFHEAL_THOROUGH = $(THOROUGH)
 run = $(PYTHON) -m lab.toolchain run $(in_lane) --
 
-.PHONY: help demo test lint format docs sanity unit providers api e2e e2e-nightly e2e-ha corpus explore mutants simulation nightly bench prove-first-heal prove-judgement prove-state-machine clean
+.PHONY: help demo test lint format docs sanity unit providers api e2e e2e-nightly e2e-ha molecule corpus explore mutants simulation nightly bench prove-first-heal prove-judgement prove-state-machine clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ e2e-nightly:  ## those tests against a real cluster that take long
 
 e2e-ha:  ## tests against a real cluster with three control planes
 	$(run) pytest --color=no -p no:cacheprovider -m ha tests/e2e
+
+molecule:  ## each role against the faults that it heals, on a real cluster: SCENARIO=kubelet_restart for one
+	$(if $(SCENARIO),$(run) molecule test --scenario-name $(SCENARIO),$(PYTHON) tests/run.py $(in_lane) molecule)
 
 corpus:  ## precision and recall of the checks over the labelled snapshots
 	$(run) python -m tests.corpus.score

@@ -29,7 +29,7 @@ from lab.progress import step
 from lab.shell import LabError
 
 OUTPUT = CHECKOUT / "build" / "test"
-GROUPS = ("lint", "sanity", "unit", "providers", "simulation", "api", "e2e", "bench")
+GROUPS = ("lint", "sanity", "unit", "providers", "simulation", "api", "e2e", "molecule", "bench")
 # Seconds after which a part has failed. The long one is for building the node image and for tests on a cluster, real or
 # of an API server alone.
 LIMIT = 1200.0
@@ -208,6 +208,27 @@ def read_report(name: str, status: int, report: Path, log: Path) -> Outcome:
     return Outcome(name, 0.0, passed, failed, counts["skipped"], summary, problem)
 
 
+# --- parts that are molecule
+
+
+def molecule(lane: str) -> list[Part]:
+    """A part for each scenario, so that one that fails does not keep the others from running; they share a cluster."""
+    names = sorted(path.parent.name for path in CHECKOUT.glob("extensions/molecule/*/molecule.yml"))
+    away = command("molecule cluster", lane, sys.executable, "-m", "lab", "down", "--name", "selfheal-molecule")
+    return [*(_scenario(name, lane) for name in names), away]
+
+
+def _scenario(name: str, lane: str) -> Part:
+    def run(log: Path) -> None:
+        environ = {**toolchain.environment(lane), "SELFHEAL_KEEP": "1", "NO_COLOR": "1"}
+        shell.run("molecule", "test", "--scenario-name", name, cwd=CHECKOUT, env=environ, log=log, timeout=LIMIT)
+        # A step whose playbook is not there is passed over by molecule, which is content with that.
+        if "Missing playbook" in log.read_text(encoding="utf-8", errors="replace"):
+            raise LabError(f"a step has no playbook (log: {log})")
+
+    return Part(f"molecule {name}", run)
+
+
 def plan(groups: Sequence[str], lanes: Sequence[str]) -> list[list[Part]]:
     """The parts as chains, two of which run at any time, begun in this order; the last lane is the newest."""
     newest = lanes[-1]
@@ -233,6 +254,10 @@ def plan(groups: Sequence[str], lanes: Sequence[str]) -> list[list[Part]]:
         for lane in lanes[:-1]:
             keep = lane != lanes[-2]
             clusters.append(pytest(f"e2e smoke {lane}", lane, "tests/e2e", "-m", "smoke", keep=keep, limit=LONG_LIMIT))
+    if "molecule" in groups:
+        if "e2e" not in groups:
+            clusters.append(command("node image", newest, sys.executable, "-m", "lab", "image", limit=LONG_LIMIT))
+        clusters += molecule(newest)
     return [one for one in (clusters, chain, *alone) if one]
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -90,6 +91,31 @@ def test_the_plan_has_every_group_and_its_last_lane_is_the_main_one():
         *("e2e new", "e2e smoke py311", "unit py311", "unit new", "api new")
     ]
     assert [part.name for chain in run.plan(["unit"], ["new"]) for part in chain] == ["unit new"]
+
+
+def test_each_scenario_of_molecule_is_a_part_and_the_cluster_is_taken_away_after_the_last():
+    _others, clusters = run.plan(["molecule"], ["py311", "new"])
+    names = [part.name for part in clusters]
+    scenarios = [path.parent.name for path in run.CHECKOUT.glob("extensions/molecule/*/molecule.yml")]
+    assert names[0] == "node image" and names[-1] == "molecule cluster"
+    assert names[1:-1] == [f"molecule {name}" for name in sorted(scenarios)]
+    assert {"default", "kubelet_restart"} < set(scenarios)
+
+
+@pytest.mark.parametrize(
+    ("script", "problem"),
+    [("exit 0", None), ("echo Executed: Missing playbook", "a step has no playbook"), ("exit 1", "exit 1")],
+)
+def test_a_scenario_that_passes_over_a_step_has_failed(monkeypatch, tmp_path, script, problem):
+    program = tmp_path / "molecule"
+    program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    program.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    monkeypatch.setattr(run.toolchain, "environment", lambda lane: {**os.environ, "PATH": path})
+    monkeypatch.setenv("PATH", path)
+    outcome = run.carry_out(run._scenario("some", "new"))
+    assert outcome.failed == (1 if problem else 0)
+    assert (problem or "") in outcome.problem
 
 
 def test_a_tarball_with_something_unknown_is_refused():
