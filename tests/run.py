@@ -214,7 +214,8 @@ def read_report(name: str, status: int, report: Path, log: Path) -> Outcome:
 def molecule(lane: str) -> list[Part]:
     """A part for each scenario, so that one that fails does not keep the others from running; they share a cluster."""
     names = sorted(path.parent.name for path in CHECKOUT.glob("extensions/molecule/*/molecule.yml"))
-    away = command("molecule cluster", lane, sys.executable, "-m", "lab", "down", "--name", "selfheal-molecule")
+    cluster = os.environ.get("SELFHEAL_CLUSTER") or "selfheal-molecule"
+    away = command("molecule cluster", lane, sys.executable, "-m", "lab", "down", "--name", cluster)
     return [*(_scenario(name, lane) for name in names), away]
 
 
