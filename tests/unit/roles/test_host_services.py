@@ -90,7 +90,7 @@ def host(tmp_path: Path) -> Host:
     return Host(tmp_path)
 
 
-def units(**states: str) -> str:
+def units(*, mode: str = "process", **states: str) -> str:
     """A systemctl for which the named units ("a_service") are there, with this ActiveState; the others are not."""
     names = {f"{name.removesuffix('_service').replace('_', '-')}.service": state for name, state in states.items()}
     cases = "".join(f'*" {name} "*) load=loaded active={state} pid=1 ;;\n' for name, state in names.items())
@@ -104,6 +104,7 @@ case " $* " in
     *" ActiveState "*) echo $active ;;
     *" UnitFileState "*) echo $file ;;
     *" MainPID "*) echo $pid ;;
+    *" KillMode "*) echo {mode} ;;
   esac ;;
   *) echo Id=$2; echo LoadState=$load; echo UnitFileState=$file; echo ActiveState=$active ;;
 esac"""
@@ -285,13 +286,88 @@ def test_a_kubelet_that_denies_being_well_is_restarted_once_and_not_at_once(host
     assert host.changes().count(again) == 1
 
 
+@pytest.mark.parametrize(
+    ("mode", "comm", "group", "spared"),
+    [
+        ("process", "containerd-shim", "/system.slice/containerd.service", True),
+        ("none", "containerd-shim", "/system.slice/containerd.service", True),
+        ("control-group", "containerd-shim", "/system.slice/containerd.service", False),
+        ("mixed", "containerd-shim", "/a.slice/containerd.service/shims", False),
+        ("control-group", "conmon", "/system.slice/containerd.service", False),
+        # As CRI-O and some of containerd's settings have it: the shims are elsewhere, and outlive what systemd does.
+        ("control-group", "containerd-shim", "/kubepods.slice/other.scope", True),
+        ("control-group", "containerd-shim", "/system.slice/xcontainerd.service", True),
+        ("control-group", "containerd", "/system.slice/containerd.service", True),
+        # What a unit says that is masked and could not be unmasked.
+        ("", "containerd-shim", "/system.slice/containerd.service", False),
+    ],
+)
+def test_nothing_is_restarted_where_systemd_would_end_the_containers(
+    host: Host, tmp_path: Path, mode: str, comm: str, group: str, spared: bool
+) -> None:
+    host.has("systemctl", units(mode=mode, containerd_service="active"))
+    host.has("crictl", "exit 0")
+    process = tmp_path / "proc" / "77"
+    process.mkdir(parents=True)
+    (process / "comm").write_text(f"{comm}\n", encoding="utf-8")
+    (process / "cgroup").write_text(f"0::{group}\n", encoding="utf-8")
+    command = script(*RUNTIME, container_runtime_restart_deadline=4)
+    assert command.count("/proc/[0-9]*") == 1
+    done = host.run(command.replace("/proc/[0-9]*", f"{tmp_path}/proc/[0-9]*"))
+    assert done.returncode == (0 if spared else 73), done
+    ends = [line for line in host.changes() if line.split()[1] in ("kill", "restart", "stop")]
+    assert bool(ends) is spared
+
+
 def test_a_host_without_kubelet_is_fine(host: Host) -> None:
     host.has("systemctl", units(containerd_service="active"))
     host.has("crictl", "exit 0")
     assert restart(host).returncode == 0
 
 
-# --- kube-proxy under another runtime than containerd
+# --- what the tasks say of what they have seen
+
+
+def evaluated(role: str, name: str, key: str, **values: Any) -> bool:
+    """A task's condition, as Ansible puts it together."""
+    [task] = [task for task in leaves(read(role, "tasks")) if task["name"] == name]
+    environment = Environment(autoescape=False)  # noqa: S701
+    environment.tests["search"] = lambda text, pattern: bool(re.search(pattern, text))
+    conditions = task[key] if isinstance(task[key], list) else [task[key]]
+    return all(bool(environment.compile_expression(str(one))(**values)) for one in conditions)
+
+
+@pytest.mark.parametrize(
+    ("seen", "stops"),
+    [
+        ("Kubelet=loaded active\nKubeletAnswers=yes", False),
+        ("Kubelet=loaded active\nKubeletAnswers=unseen", False),
+        ("Kubelet=loaded active\nKubeletAnswers=no", True),
+        ("Kubelet=loaded inactive\nKubeletAnswers=no", True),
+        ("Kubelet=loaded activating\nKubeletAnswers=unseen", True),
+        # Whoever starts containers on this host, it is no unit of that name.
+        ("Kubelet=not-found inactive\nKubeletAnswers=no", False),
+    ],
+)
+def test_no_container_is_killed_that_nobody_would_start_again(seen: str, stops: bool) -> None:
+    variables = {
+        "__kube_proxy_restart_seen": {"stdout": f"How=container\n{seen}\nRunning=yes"},
+        "__kube_proxy_restart_needed": True,
+    }
+    name = "Stop if nobody would start it again"
+    assert evaluated("kube_proxy_restart", name, "when", **variables) is stops
+
+
+def test_no_message_hands_on_what_moves_a_terminal() -> None:
+    """What a host says reaches people's terminals, so only what can be printed may be left of it."""
+    for role in ROLES:
+        for task in leaves(read(role, "tasks")):
+            said = str(task.get("ansible.builtin.fail", {}).get("msg", ""))
+            if ".stdout" in said or ".stderr" in said:
+                assert "regex_replace('[^!-~]+', ' ')" in said, task["name"]
+
+
+# --- kube-proxy under containerd and under others
 
 CRICTL = """
 case "$*" in
@@ -313,6 +389,7 @@ def test_kube_proxy_is_found_by_crictl(host: Host) -> None:
     assert seen == {
         "How": "container",
         "Kubelet": "loaded active",
+        "KubeletAnswers": "yes",
         "Running": "yes",
         "Answers": "yes",
         "Rules": "yes",
@@ -341,6 +418,29 @@ def test_the_container_s_process_is_killed_and_only_behind_an_open_fence(host: H
             assert host.changes() == []
         finally:
             proxy.kill()
+
+
+@pytest.mark.parametrize(
+    ("tasks", "pid"),
+    [
+        ("aaa 4321 RUNNING", "4321"),
+        ("aaa 0 STOPPED\nbbb 99 RUNNING", "99"),
+        ("aaa 4321 STOPPED", ""),
+        ("ccc 4321 RUNNING", ""),
+        # No process of a container: every process, the own group, not a number.
+        ("aaa -1 RUNNING", ""),
+        ("aaa 0 RUNNING", ""),
+        ("aaa ? RUNNING", ""),
+    ],
+)
+def test_kube_proxy_is_found_by_ctr(host: Host, tasks: str, pid: str) -> None:
+    host.has("systemctl", units(kubelet_service="active"))
+    host.has("ctr", f"""case "$*" in *"containers ls"*) printf "aaa\\nbbb\\n" ;; *) printf '{tasks}\\n' ;; esac""")
+    find = script("kube_proxy_restart", "Look at").split("told()")[0] + 'find; echo "how=$how"; echo "pid=$pid"\''
+    command = find.replace("/run/containerd/containerd.sock", "/nowhere.sock").replace(
+        "/var/run/crio/crio.sock", "/no.sock"
+    )
+    assert said(host.run(command)) == {"how": "container", "pid": pid}
 
 
 @pytest.mark.parametrize(
