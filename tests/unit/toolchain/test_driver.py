@@ -94,12 +94,14 @@ def test_the_plan_has_every_group_and_its_last_lane_is_the_main_one():
 
 
 def test_each_scenario_of_molecule_is_a_part_and_the_cluster_is_taken_away_after_the_last():
-    _others, clusters = run.plan(["molecule"], ["py311", "new"])
+    (clusters,) = run.plan(["molecule"], ["py311", "new"])
     names = [part.name for part in clusters]
     scenarios = [path.parent.name for path in run.CHECKOUT.glob("extensions/molecule/*/molecule.yml")]
     assert names[0] == "node image" and names[-1] == "molecule cluster"
     assert names[1:-1] == [f"molecule {name}" for name in sorted(scenarios)]
     assert {"default", "kubelet_restart"} < set(scenarios)
+    both = run.plan(["e2e", "molecule"], ["py311", "new"])[0]
+    assert [part.name for part in both].count("node image") == 1, "they share an image, and take turns"
 
 
 @pytest.mark.parametrize(
