@@ -56,7 +56,7 @@ e2e-nightly:  ## those tests against a real cluster that take long
 e2e-ha:  ## tests against a real cluster with three control planes
 	$(run) pytest --color=no -p no:cacheprovider -m ha tests/e2e
 
-molecule:  ## each role against the faults that it heals, on a real cluster: SCENARIO=kubelet_restart for one
+molecule:  ## each role against the faults that it heals, on a real cluster: SCENARIO=kubelet_restart for one, THOROUGH=1 for the rarer faults, too
 	$(if $(SCENARIO),$(run) molecule test --scenario-name $(SCENARIO),$(PYTHON) tests/run.py $(in_lane) molecule)
 
 corpus:  ## precision and recall of the checks over the labelled snapshots

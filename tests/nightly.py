@@ -35,6 +35,7 @@ PARTS = {
     "api": ("api", "THOROUGH=1"),
     "e2e": ("e2e-nightly",),
     "ha": ("e2e-ha",),
+    "molecule": ("molecule", "THOROUGH=1"),
     "simulation": ("simulation", f"SEEDS={' '.join(str(10 * TODAY + n) for n in range(10))}", "RUNS=2000"),
 }
 

@@ -27,6 +27,7 @@ from lab import shell, store, toolchain
 from lab.paths import CHECKOUT
 from lab.progress import step
 from lab.shell import LabError
+from tests.thorough import THOROUGH
 
 OUTPUT = CHECKOUT / "build" / "test"
 GROUPS = ("lint", "sanity", "unit", "providers", "simulation", "api", "e2e", "molecule", "bench")
@@ -211,9 +212,13 @@ def read_report(name: str, status: int, report: Path, log: Path) -> Outcome:
 # --- parts that are molecule
 
 
-def molecule(lane: str) -> list[Part]:
-    """A part for each scenario, so that one that fails does not keep the others from running; they share a cluster."""
-    names = sorted(path.parent.name for path in CHECKOUT.glob("extensions/molecule/*/molecule.yml"))
+def molecule(lane: str, thorough: bool = THOROUGH) -> list[Part]:
+    """A part for each scenario, so that one that fails does not keep the others from running; they share a cluster.
+
+    :param thorough: with those for faults that are rarer, too.
+    """
+    scenarios = sorted(path.parent.name for path in CHECKOUT.glob("extensions/molecule/*/molecule.yml"))
+    names = [name for name in scenarios if thorough or not name.endswith("_rare")]
     cluster = os.environ.get("SELFHEAL_CLUSTER") or "selfheal-molecule"
     away = command("molecule cluster", lane, sys.executable, "-m", "lab", "down", "--name", cluster)
     return [*(_scenario(name, lane) for name in names), away]

@@ -96,12 +96,22 @@ def test_the_plan_has_every_group_and_its_last_lane_is_the_main_one():
 def test_each_scenario_of_molecule_is_a_part_and_the_cluster_is_taken_away_after_the_last():
     (clusters,) = run.plan(["molecule"], ["py311", "new"])
     names = [part.name for part in clusters]
-    scenarios = [path.parent.name for path in run.CHECKOUT.glob("extensions/molecule/*/molecule.yml")]
+    scenarios = [
+        path.parent.name
+        for path in run.CHECKOUT.glob("extensions/molecule/*/molecule.yml")
+        if run.THOROUGH or not path.parent.name.endswith("_rare")
+    ]
     assert names[0] == "node image" and names[-1] == "molecule cluster"
     assert names[1:-1] == [f"molecule {name}" for name in sorted(scenarios)]
     assert {"default", "kubelet_restart"} < set(scenarios)
     both = run.plan(["e2e", "molecule"], ["py311", "new"])[0]
     assert [part.name for part in both].count("node image") == 1, "they share an image, and take turns"
+
+
+def test_what_breaks_rarely_is_left_to_the_night():
+    by_day, at_night = ({part.name for part in run.molecule("new", thorough)} for thorough in (False, True))
+    rare = {f"molecule {role}_rare" for role in ("container_runtime_restart", "kube_proxy_restart", "kubelet_restart")}
+    assert at_night - by_day == rare and by_day < at_night
 
 
 @pytest.mark.parametrize(
