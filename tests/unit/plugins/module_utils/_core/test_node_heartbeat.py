@@ -95,7 +95,10 @@ def test_ladders_are_for_reasons_that_some_check_gives() -> None:
 
 def test_no_ladder_for_what_is_unknown() -> None:
     # Absence of data is no reason to touch a node.
-    assert set(LADDERS) == {"NodeNotReady", "NodeStatusUnknown", "HeartbeatStopped"}
+    assert set(LADDERS) == {
+        *("NodeNotReady", "NodeStatusUnknown", "HeartbeatStopped"),
+        *("GPUCountMismatch", "NoAllocatableGPU"),
+    }
 
 
 def test_checks_and_their_reasons_have_names_of_their_own() -> None:

@@ -9,7 +9,12 @@ from datetime import datetime
 
 import pytest
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts import HostError
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import KUBELET_RESTART, LADDERS, rung_for
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import (
+    KUBELET_RESTART,
+    LADDERS,
+    Ladders,
+    rung_for,
+)
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
     Incident,
     Moment,
@@ -733,14 +738,16 @@ def test_nodes_of_one_cause_get_no_story_each_but_one_that_flaps_does() -> None:
 
 
 def test_where_the_api_has_no_time_the_incident_has_one() -> None:
+    # Without a ladder, so that the plan names the trouble as soon as it is old enough.
+    ladders: Ladders = {}
     labels = {"nvidia.com/gpu.count": "8"}
     broken = node("gpu", labels=labels, allocatable={"nvidia.com/gpu": "0"})
-    young = plan_for(snapshot([broken, *fleet(9)]), [incident("gpu", check="NodeGPU", since=599)])
+    young = plan_for(snapshot([broken, *fleet(9)]), [incident("gpu", check="NodeGPU", since=599)], ladders=ladders)
     assert young.people == ()
-    old = plan_for(snapshot([broken, *fleet(9)]), [incident("gpu", check="NodeGPU", since=600)])
+    old = plan_for(snapshot([broken, *fleet(9)]), [incident("gpu", check="NodeGPU", since=600)], ladders=ladders)
     assert old.people == ("gpu: NoAllocatableGPU, and no repair is known for it",)
     # Another trouble's age says nothing about this one.
-    other = plan_for(snapshot([broken, *fleet(9)]), [incident("gpu", check="NodeReady", since=9999)])
+    other = plan_for(snapshot([broken, *fleet(9)]), [incident("gpu", check="NodeReady", since=9999)], ladders=ladders)
     assert other.people == ()
 
 
