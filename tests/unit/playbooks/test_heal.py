@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import LADDERS
 from jinja2 import Environment
 
 from lab.paths import CHECKOUT
@@ -149,16 +150,27 @@ def test_it_stands_within_quotes_and_holds_nothing_but_numbers() -> None:
     )
 
 
-def test_every_role_of_a_rung_puts_it_in_front_of_what_it_changes() -> None:
-    """The command of kubelet_restart, as the rung's entry point makes it and as the role alone does."""
-    rung = read(ROLES / "kubelet_restart" / "tasks" / "rung.yml")[0]
-    assert rung["vars"]["__kubelet_restart_fence"] == "{{ repair_node_fence }}"
-    assert read(ROLES / "kubelet_restart" / "vars" / "main.yml")["__kubelet_restart_fence"] == ""
+@pytest.mark.parametrize("role", ["container_runtime_restart", "kube_proxy_restart", "kubelet_restart"])
+def test_every_role_of_a_rung_puts_it_in_front_of_what_it_changes(role: str) -> None:
+    """The command that changes a host, as the rung's entry point makes it and as the role alone does."""
+    rung = read(ROLES / role / "tasks" / "rung.yml")[0]
+    assert rung["ansible.builtin.include_role"] == {"name": f"selfheal.kubernetes.{role}"}
+    assert rung["vars"][f"__{role}_fence"] == "{{ repair_node_fence }}"
+    assert rung["vars"][f"{role}_always"] is True
+    assert read(ROLES / role / "vars" / "main.yml")[f"__{role}_fence"] == ""
     raws = [
         task["ansible.builtin.raw"]
-        for task in leaves(read(ROLES / "kubelet_restart" / "tasks" / "main.yml"))
+        for task in leaves(read(ROLES / role / "tasks" / "main.yml"))
         if "ansible.builtin.raw" in task and task.get("changed_when") is not False
     ]
     assert len(raws) == 1
     script = raws[0].partition("sh -c '")[2]
-    assert script.lstrip().startswith("{{ __kubelet_restart_fence }}\n")
+    assert script.lstrip().startswith(f"{{{{ __{role}_fence }}}}\n")
+
+
+def test_every_rung_has_a_role_with_an_entry_point_for_it() -> None:
+    for rung in {rung for ladder in LADDERS.values() for rung in ladder}:
+        role = ROLES / rung.role.removeprefix("selfheal.kubernetes.")
+        assert role.name == rung.name
+        assert (role / "tasks" / "rung.yml").is_file(), "repair_node includes it by this name"
+        assert "rung" in yaml.safe_load((role / "meta" / "argument_specs.yml").read_text("utf-8"))["argument_specs"]

@@ -149,6 +149,18 @@ def test_each_command_and_each_task_has_a_time_limit(role: str) -> None:
         assert task["ignore_unreachable"] is True and task["failed_when"] is False, "the role tells it in its own words"
 
 
+@pytest.mark.parametrize("role", ROLES)
+def test_a_rung_s_role_ends_within_the_rung_s_deadline(role: str) -> None:
+    """The rung's entry point takes 120 s off for everything but the one command that has a deadline."""
+    [rung] = yaml.safe_load((CHECKOUT / "roles" / role / "tasks" / "rung.yml").read_text(encoding="utf-8"))
+    assert rung["vars"][f"{role}_deadline"] == "{{ repair_node_action.deadline_seconds - 120 }}"
+    compiled = Environment(autoescape=False)  # noqa: S701
+    limits = [task["timeout"] for task in leaves(read(role, "tasks")) if "ansible.builtin.raw" in task]
+    values = {f"{role}_deadline": 500}
+    rendered = [int(compiled.from_string(str(limit)).render(values)) for limit in limits]
+    assert max(rendered) > 500 and sum(rendered) <= 500 + 120
+
+
 # --- which runtime
 
 
