@@ -261,7 +261,7 @@ def controllers_without_leases(cluster: Cluster) -> None:
 @snapshot(
     small,
     "The node of the only control plane is not Ready for seven minutes, though all that runs on it answers.",
-    ("NodeReady", "NodeNotReady", "Node lab-control-plane"),
+    ("NodeReady", "ContainerRuntimeDown", "Node lab-control-plane"),
     ("EtcdMembers", "EtcdMemberUnknown", "Etcd lab-control-plane"),
     *pods(
         "PodNotReady",

@@ -66,7 +66,7 @@ def node_kubelet_stopped_just_now(cluster: Cluster) -> None:
 @snapshot(
     small,
     "containerd on a worker is down for 400 seconds; the kubelet lives and says so, its Lease goes on.",
-    ("NodeReady", "NodeNotReady", "Node lab-worker"),
+    ("NodeReady", "ContainerRuntimeDown", "Node lab-worker"),
     *pods("PodNotReady", "PodOnUnreadyNode", *ON_WORKER),
 )
 def node_runtime_down(cluster: Cluster) -> None:

@@ -129,7 +129,7 @@ def odd_absent_fields(cluster: Cluster) -> None:
 @snapshot(
     small,
     "Times from the future, as a node with a wrong clock writes them: what is wrong is told, since when is not.",
-    ("NodeReady", "NodeNotReady", "Node lab-worker"),
+    ("NodeReady", "ContainerRuntimeDown", "Node lab-worker"),
     ("NodeDiskPressure", "KubeletHasDiskPressure", "Node lab-worker2"),
     *pods(
         "PodNotReady",

@@ -25,9 +25,13 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy i
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import format_time
 
 NOT_READY = "NodeNotReady"
+RUNTIME_DOWN = "ContainerRuntimeDown"
 STATUS_UNKNOWN = "NodeStatusUnknown"
 READY_MISSING = "ReadyConditionMissing"
 SINCE_MISSING = "ReadyTransitionTimeMissing"
+# The kubelet's own words for a container runtime that does not answer, or says itself that it is not ready. What it
+# says in the first seconds after its start ("may not have completed yet") is not among them.
+_RUNTIME = ("container runtime is down", "container runtime not ready", "PLEG is not healthy")
 # Clocks that agree with each other differ by less.
 AHEAD = timedelta(seconds=40)
 
@@ -55,7 +59,9 @@ def _reading(ready: Condition | None) -> tuple[Verdict, str, str, datetime | Non
     said = ": ".join(text for text in (ready.reason, ready.message) if text)
     if ready.last_transition is None:
         return Verdict.UNKNOWN, SINCE_MISSING, f"Ready is {ready.status}, since when is not said ({said})", None
-    reason = NOT_READY if ready.status == "False" else STATUS_UNKNOWN
+    reason = STATUS_UNKNOWN
+    if ready.status == "False":
+        reason = RUNTIME_DOWN if any(words in ready.message for words in _RUNTIME) else NOT_READY
     return Verdict.UNHEALTHY, reason, f"Ready is {ready.status} ({said})", ready.last_transition
 
 
@@ -94,6 +100,7 @@ CHECK = Check(
     parts=("nodes",),
     reasons={
         NOT_READY: "Ready is False: the kubelet says so itself",
+        RUNTIME_DOWN: "Ready is False, and the kubelet says that it is the container runtime",
         STATUS_UNKNOWN: "Ready is Unknown: the kubelet has stopped reporting",
         READY_MISSING: "the node has no readable Ready condition",
         SINCE_MISSING: "Ready is not True, and since when is not said",

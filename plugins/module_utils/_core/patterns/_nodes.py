@@ -25,7 +25,7 @@ _SILENT = {
 }
 # What is said of a node by others than its kubelet, because they do not hear from it.
 LATE = _SILENT | {(node_ready.CHECK.name, node_ready.STATUS_UNKNOWN)}
-_DOWN = LATE | {(node_ready.CHECK.name, node_ready.NOT_READY)}
+_DOWN = LATE | {(node_ready.CHECK.name, reason) for reason in (node_ready.NOT_READY, node_ready.RUNTIME_DOWN)}
 
 
 def troubled(findings: Iterable[Finding]) -> dict[Ref, list[Finding]]:

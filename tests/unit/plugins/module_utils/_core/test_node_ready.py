@@ -24,6 +24,37 @@ def without_since(status: str) -> Condition:
 READINGS = {
     "Ready is False": (node(condition=ready("False", ago(400))), "NodeNotReady", Verdict.UNHEALTHY),
     "Ready is Unknown": (node(condition=ready("Unknown", ago(400))), "NodeStatusUnknown", Verdict.UNHEALTHY),
+    "the runtime is down": (
+        node(
+            condition=ready("False", ago(400))._replace(message="[container runtime is down, PLEG is not healthy: 3m]")
+        ),
+        "ContainerRuntimeDown",
+        Verdict.UNHEALTHY,
+    ),
+    "the runtime says so": (
+        node(condition=ready("False", ago(400))._replace(message="container runtime not ready: RuntimeReady=false")),
+        "ContainerRuntimeDown",
+        Verdict.UNHEALTHY,
+    ),
+    "only the network is missing": (
+        node(condition=ready("False", ago(400))._replace(message="container runtime network not ready: cni")),
+        "NodeNotReady",
+        Verdict.UNHEALTHY,
+    ),
+    "the kubelet has just begun": (
+        node(
+            condition=ready("False", ago(400))._replace(
+                message="container runtime status check may not have completed yet"
+            )
+        ),
+        "NodeNotReady",
+        Verdict.UNHEALTHY,
+    ),
+    "Unknown, whatever was said before": (
+        node(condition=ready("Unknown", ago(400))._replace(message="container runtime is down")),
+        "NodeStatusUnknown",
+        Verdict.UNHEALTHY,
+    ),
     "no condition at all": (node(conditions=()), "ReadyConditionMissing", Verdict.UNKNOWN),
     "other conditions only": (
         node(condition=Condition("DiskPressure", "False", "", "", ago(9))),
