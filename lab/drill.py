@@ -152,6 +152,17 @@ class Drill:
             raise LabError(f"the fault did not take: kubelet on {node} is {state}")
         return now()
 
+    def stop_runtime(self, node: str) -> datetime:
+        """Stop containerd and disable its unit, so that only a repair brings it back; when it was done.
+
+        :raises LabError: when containerd still runs afterwards.
+        """
+        self.cluster.exec(node, "systemctl", "disable", "--now", "containerd")
+        state = self.cluster.exec(node, "systemctl", "is-active", "containerd", check=False).stdout.strip()
+        if state == "active":
+            raise LabError(f"the fault did not take: containerd on {node} is {state}")
+        return now()
+
     def break_unit(self, node: str) -> None:
         """Make every start of kubelet fail, by a drop-in under /etc that neither a restart nor a reboot takes away."""
         write = f"mkdir -p {DROP_IN.rpartition('/')[0]} && cat > {DROP_IN} && systemctl daemon-reload"
@@ -160,8 +171,8 @@ class Drill:
 
     def mend(self, node: str) -> None:
         """Take away every fault that this class knows."""
-        undo = f"pkill -CONT -x kubelet; rm -f {DROP_IN}; systemctl daemon-reload; systemctl enable --now kubelet"
-        self.cluster.exec(node, "sh", "-c", undo)
+        undo = f"pkill -CONT -x kubelet; rm -f {DROP_IN}; systemctl daemon-reload"
+        self.cluster.exec(node, "sh", "-c", f"{undo}; systemctl enable --now containerd kubelet")
 
     def ready(self, node: str) -> str:
         """The status of a node's Ready condition, as kubectl sees it."""

@@ -51,6 +51,13 @@ KUBELET_RESTART = Rung(
     remedy=Remedy.RESTART,
     deadline=240,
 )
+CONTAINER_RUNTIME_RESTART = Rung(
+    name="container_runtime_restart",
+    role="selfheal.kubernetes.container_runtime_restart",
+    about="restart the container runtime",
+    remedy=Remedy.RESTART,
+    deadline=240,
+)
 DEVICE_PLUGIN_RESTART = Rung(
     name="device_plugin_restart",
     role="selfheal.kubernetes.device_plugin_restart",
@@ -71,7 +78,8 @@ NODE_REBOOT = Rung(
 Ladders: TypeAlias = "MappingProxyType[str, tuple[Rung, ...]] | dict[str, tuple[Rung, ...]]"
 LADDERS: Ladders = MappingProxyType(
     {
-        node_ready.NOT_READY: (KUBELET_RESTART, NODE_REBOOT),
+        node_ready.NOT_READY: (KUBELET_RESTART, CONTAINER_RUNTIME_RESTART, NODE_REBOOT),
+        node_ready.RUNTIME_DOWN: (CONTAINER_RUNTIME_RESTART, KUBELET_RESTART, NODE_REBOOT),
         node_ready.STATUS_UNKNOWN: (KUBELET_RESTART, NODE_REBOOT),
         node_heartbeat.STOPPED: (KUBELET_RESTART, NODE_REBOOT),
         node_gpu.MISMATCH: (DEVICE_PLUGIN_RESTART, KUBELET_RESTART, NODE_REBOOT),

@@ -97,7 +97,7 @@ def test_no_ladder_for_what_is_unknown() -> None:
     # Absence of data is no reason to touch a node.
     assert set(LADDERS) == {
         *("NodeNotReady", "NodeStatusUnknown", "HeartbeatStopped"),
-        *("GPUCountMismatch", "NoAllocatableGPU"),
+        *("ContainerRuntimeDown", "GPUCountMismatch", "NoAllocatableGPU"),
     }
 
 
