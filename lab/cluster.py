@@ -71,6 +71,7 @@ class Cluster:
         self.folder = cache_root() / "clusters" / name
         self.kubeconfig = self.folder / "kubeconfig"
         self.inventory = self.folder / "inventory.yaml"
+        self.shared = self.folder / "shared"
         self._state = self.folder / "state.json"
 
     def __enter__(self) -> Cluster:
@@ -180,6 +181,7 @@ class Cluster:
             kind.SHAPES[self.shape],
             kind.TIMERS[self.timers],
             self.folder / "audit-policy.yaml",
+            self.shared,
             restricted=host.lacks_sys_resource(),
         )
         return yaml.safe_dump(config, sort_keys=False)
@@ -201,6 +203,7 @@ class Cluster:
     def _create(self, kit: image.Kit, config: str) -> None:
         _ensure_network()
         host.raise_inotify_limit()
+        self.shared.mkdir(exist_ok=True)
         (self.folder / "kind.yaml").write_text(config, encoding="utf-8")
         policy = yaml.safe_dump(kind.audit_policy(), sort_keys=False)
         (self.folder / "audit-policy.yaml").write_text(policy, encoding="utf-8")

@@ -19,6 +19,8 @@ POD_SUBNET = "10.244.0.0/16"
 SERVICE_SUBNET = "10.96.0.0/16"
 AUDIT_POLICY = "/etc/kubernetes/audit-policy.yaml"
 AUDIT_FOLDER = "/var/log/kubernetes/audit"
+# One folder of this machine in every worker, as storage that two nodes can write to.
+SHARED = "/var/lib/lab-shared"
 
 
 @dataclass(frozen=True)
@@ -47,16 +49,20 @@ SHAPES = {"small": Shape(1, 2), "ha": Shape(3, 2)}
 TIMERS = {"fast": Timers("20s", "4s", 30), "stock": Timers()}
 
 
-def cluster_config(name: str, shape: Shape, timers: Timers, audit_policy: Path, *, restricted: bool) -> dict[str, Any]:
+def cluster_config(
+    name: str, shape: Shape, timers: Timers, audit_policy: Path, shared: Path, *, restricted: bool
+) -> dict[str, Any]:
     """The kind configuration of a cluster.
 
     :param audit_policy: the policy file on this machine, mounted into the control planes.
+    :param shared: a folder on this machine, mounted into the workers.
     :param restricted: the machine lacks CAP_SYS_RESOURCE, so kubelet must bear that some settings are refused.
     """
     control_plane = {
         "role": "control-plane",
         "extraMounts": [{"hostPath": str(audit_policy), "containerPath": AUDIT_POLICY, "readOnly": True}],
     }
+    worker = {"role": "worker", "extraMounts": [{"hostPath": str(shared), "containerPath": SHARED}]}
     patches = [_cluster_patch(timers), _kubelet_patch(timers, restricted=restricted)]
     return {
         "apiVersion": "kind.x-k8s.io/v1alpha4",
@@ -69,7 +75,7 @@ def cluster_config(name: str, shape: Shape, timers: Timers, audit_policy: Path, 
             "serviceSubnet": SERVICE_SUBNET,
         },
         "kubeadmConfigPatches": [yaml.safe_dump(patch, sort_keys=False) for patch in patches],
-        "nodes": [control_plane] * shape.control_planes + [{"role": "worker"}] * shape.workers,
+        "nodes": [control_plane] * shape.control_planes + [worker] * shape.workers,
     }
 
 

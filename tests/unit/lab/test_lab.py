@@ -464,7 +464,7 @@ def _patches(config: dict[str, object]) -> dict[str, dict[str, object]]:
 
 @pytest.mark.parametrize(("shape", "planes", "workers"), [("small", 1, 2), ("ha", 3, 2)])
 def test_a_shape_is_what_kind_is_told(shape: str, planes: int, workers: int) -> None:
-    config = kind.cluster_config("x", kind.SHAPES[shape], kind.TIMERS["fast"], Path("/p"), restricted=True)
+    config = kind.cluster_config("x", kind.SHAPES[shape], kind.TIMERS["fast"], Path("/p"), Path("/s"), restricted=True)
     roles = [node["role"] for node in config["nodes"]]
     assert (roles.count("control-plane"), roles.count("worker")) == (planes, workers)
     assert config["networking"]["podSubnet"] == kind.POD_SUBNET
@@ -474,7 +474,9 @@ def test_a_shape_is_what_kind_is_told(shape: str, planes: int, workers: int) -> 
 def test_fast_timers_are_told_to_all_three_and_stock_ones_to_nobody() -> None:
     def patches(timers: str, restricted: bool) -> dict[str, dict[str, object]]:
         shape = kind.SHAPES["small"]
-        return _patches(kind.cluster_config("x", shape, kind.TIMERS[timers], Path("/p"), restricted=restricted))
+        return _patches(
+            kind.cluster_config("x", shape, kind.TIMERS[timers], Path("/p"), Path("/s"), restricted=restricted)
+        )
 
     fast, stock = patches("fast", True), patches("stock", False)
     assert fast["ClusterConfiguration"]["controllerManager"] == {"extraArgs": {"node-monitor-grace-period": "20s"}}
