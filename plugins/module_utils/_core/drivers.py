@@ -170,14 +170,22 @@ def options_for(
 ) -> tuple[dict[str, Any], list[str]]:
     """What a driver is to work with, and every mistake in it as one line each.
 
-    The given options win over what the providerID says; what the environment gives stays there, since the modules read
-    it themselves.
+    The given options win over what the providerID says, but for the machine itself: one name given for a group of hosts
+    would have the same machine rebooted for each of them. What the environment gives stays there, since the modules
+    read it themselves.
     """
     driver = DRIVERS.get(name)
     if driver is None:
         return {}, [f"there is no driver {name!r}: expected one of {', '.join(sorted(DRIVERS))}"]
     given = {option: value for option, value in given.items() if value is not None}
     options, mistakes = _named_by(name, driver, provider_id)
+    if driver.provider != "*":
+        mistakes += [
+            f"{option} {ascii(given[option])[:80]} is not the machine that the node's providerID names,"
+            f" {options[option]}"
+            for option in _BY_ID
+            if option in given and str(given[option]).lower() != options.get(option, str(given[option])).lower()
+        ]
     options |= given
     unknown = sorted(set(given) - set(driver.options))
     if unknown:

@@ -21,8 +21,17 @@ KIND = "kind://docker/lab/lab-worker"
 
 def test_the_providerid_gives_what_was_not_given() -> None:
     assert options_for("docker", {}, KIND, {}) == ({"instance": "lab-worker"}, [])
-    assert options_for("docker", {"instance": "other"}, KIND, {}) == ({"instance": "other"}, [])
+    assert options_for("docker", {"instance": "other"}, "", {}) == ({"instance": "other"}, [])
+    assert options_for("docker", {"instance": "lab-worker"}, KIND, {}) == ({"instance": "lab-worker"}, [])
     assert options_for("docker", {"instance": None}, KIND, {}) == ({"instance": "lab-worker"}, [])
+
+
+def test_one_name_for_a_group_of_hosts_does_not_reboot_one_machine_for_all_of_them() -> None:
+    [mistake] = options_for("docker", {"instance": "lab-worker2"}, KIND, {})[1]
+    assert mistake == "instance 'lab-worker2' is not the machine that the node's providerID names, lab-worker"
+    # A command of somebody's own may call machines otherwise.
+    given_options = {"argv": ["x", "{instance}"], "instance": "vm-17"}
+    assert options_for("command", given_options, KIND, {}) == (given_options, [])
 
 
 def test_every_mistake_is_told() -> None:
