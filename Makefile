@@ -12,7 +12,7 @@ in_lane = $(if $(LANE),--lane $(LANE))
 export SELFHEAL_THOROUGH = $(THOROUGH)
 run = $(PYTHON) -m lab.toolchain run $(in_lane) --
 
-.PHONY: help demo test lint format docs sanity unit providers api e2e e2e-nightly e2e-ha molecule corpus explore mutants simulation nightly bench prove-first-heal prove-judgement prove-state-machine clean
+.PHONY: help demo test lint format docs sanity unit providers api e2e e2e-nightly e2e-ha molecule corpus explore mutants simulation nightly bench prove-first-heal prove-judgement prove-state-machine prove-repairs clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,10 +51,10 @@ e2e:  ## tests against a real cluster
 	$(PYTHON) tests/run.py $(in_lane) e2e
 
 e2e-nightly:  ## those tests against a real cluster that take long
-	$(run) pytest --color=no -p no:cacheprovider -m nightly tests/e2e
+	$(run) pytest --color=no -p no:cacheprovider --junitxml=build/test/e2e-nightly.xml -m nightly tests/e2e
 
 e2e-ha:  ## tests against a real cluster with three control planes
-	$(run) pytest --color=no -p no:cacheprovider -m ha tests/e2e
+	$(run) pytest --color=no -p no:cacheprovider --junitxml=build/test/e2e-ha.xml -m ha tests/e2e
 
 molecule:  ## each role against the faults that it heals, on a real cluster: SCENARIO=kubelet_restart for one, THOROUGH=1 for the rarer faults, too
 	$(if $(SCENARIO),$(run) molecule test --scenario-name $(SCENARIO),$(PYTHON) tests/run.py $(in_lane) molecule)
@@ -82,6 +82,9 @@ prove-judgement:  ## show that the judgement is right, complete and fast
 
 prove-state-machine:  ## show that the repair state machine is safe under every interruption
 	$(PYTHON) -m tests.prove.state_machine
+
+prove-repairs:  ## show that every repair works, that what is left in place is an error, and that nothing is forced
+	$(PYTHON) -m tests.prove.repairs
 
 clean:  ## remove the lab's clusters and caches, the environments, and build/
 	$(PYTHON) -m lab clean
