@@ -466,6 +466,36 @@ def test_a_kube_proxy_that_does_not_run(host: Host, body: str, how: str) -> None
     assert ("Running=no" in done.stdout) == (how == "container")
 
 
+PORTS = (
+    RULES.rpartition("\n")[0]
+    + """
+echo "-A KUBE-SERVICES -m comment --comment ports -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS" """
+)
+EMPTY = RULES.rpartition("\n")[0]
+
+
+@pytest.mark.parametrize(
+    ("four", "six", "rules"),
+    [
+        (RULES, PORTS, "yes"),
+        (PORTS, RULES, "yes"),
+        # What kube-proxy writes for a family without Services says nothing about the other one.
+        (EMPTY, PORTS, "no"),
+        (EMPTY, RULES, "no"),
+        (RULES, EMPTY, "no"),
+        (PORTS, PORTS, "no"),
+        ("exit 0", PORTS, "no"),
+        (RULES, "exit 0", "yes"),
+    ],
+)
+def test_rules_of_one_family_say_nothing_about_the_other(host: Host, four: str, six: str, rules: str) -> None:
+    host.has("systemctl", units(kubelet_service="active"))
+    host.has("crictl", CRICTL)
+    host.has("iptables-save", four)
+    host.has("ip6tables-save", six)
+    assert said(host.run(script("kube_proxy_restart", "Look at")))["Rules"] == rules
+
+
 @pytest.mark.parametrize(
     ("tool", "body", "rules"),
     [
