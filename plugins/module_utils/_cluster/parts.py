@@ -279,12 +279,11 @@ def _services(items: Iterable[Mapping[str, Any]]) -> tuple[Service, ...]:
 def _add(seen: _Endpoints, item: Mapping[str, Any]) -> None:
     endpoints = item.get("endpoints") or ()
     # By the API's own words, a condition that is not there is to be taken for ready.
-    unready = [e for e in endpoints if (conditions := e.get("conditions")) and conditions.get("ready") is False]
+    unready = decode.unready_of(endpoints)
     seen.total += len(endpoints)
     seen.ready += len(endpoints) - len(unready)
     if unready and len(seen.unready) < UNREADY_NAMED:
-        targets = (e.get("targetRef") or {} for e in unready)
-        names = (str(target.get("name") or "") for target in targets if target.get("kind") == "Pod")
+        names = (str(name or "") for kind, name in unready if kind == "Pod")
         seen.unready += tuple(islice(names, UNREADY_NAMED - len(seen.unready)))
 
 

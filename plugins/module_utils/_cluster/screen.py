@@ -170,37 +170,36 @@ def _screen_table(client: Client, policy: Policy, now: datetime) -> Screened:
                 names, screen_of = columns, Screen(columns, rules)
             except MissingColumn:
                 raise _NoTable from None
-        _screen_rows(page.get("rows") or (), names, screen_of, seen)
+        _screen_rows(*decode.rows_of(page), names, screen_of, seen)
         # Not to be held while the next one comes.
         del page
     return seen
 
 
-def _screen_rows(rows: Sequence[Any], columns: list[str], rules: Screen, seen: Screened) -> None:
+def _screen_rows(
+    running: Sequence[Any], ended: Sequence[tuple[Any, Any]], columns: list[str], rules: Screen, seen: Screened
+) -> None:
     """What every pod goes through. Most rows differ in name and node only, so their cells are judged once for all."""
     at = {column: columns.index(column) for column in COLUMNS}
     name, node, status = at["Name"], at["Node"], at["Status"]
-    cells_of = itemgetter(at["Ready"], status, at["Restarts"], at["Readiness Gates"])
-    running = [row["cells"] for row in rows if not row.get("conditions")]
-    groups = list(map(cells_of, running))
-    doubtful = {group: cells for group, cells in zip(groups, running, strict=True) if group not in seen.well}
-    for group, cells in list(doubtful.items()):
-        if not rules.is_suspect(cells):
-            seen.well.add(group)
-            del doubtful[group]
-    suspects = []
-    if len(running) < len(rows):
-        ended = [row for row in rows if row.get("conditions")]
-        seen.unbelieved.update(row["cells"][node] for row in ended)
-        suspects = [row["cells"] for row in ended if rules.is_suspect(row["cells"], row["conditions"])]
-    if doubtful:
-        found = [cells for group, cells in zip(groups, running, strict=True) if group in doubtful]
-        seen.unbelieved.update(cells[node] for cells in found)
-        suspects += found
+    group_of = itemgetter(at["Ready"], status, at["Restarts"], at["Readiness Gates"])
+    node_of, well = itemgetter(node), seen.well
+    suspects = [cells for cells, conditions in ended if rules.is_suspect(cells, conditions)]
+    seen.unbelieved.update(cells[node] for cells, _conditions in ended)
+    unusual = [
+        (group, cells) for group, cells in zip(map(group_of, running), running, strict=True) if group not in well
+    ]
+    for group, cells in unusual:
+        if rules.is_suspect(cells):
+            suspects.append(cells)
+            seen.unbelieved[cells[node]] += 1
+        else:
+            well.add(group)
     for cells in suspects:
         seen.add(Suspect(cells[name], _node_of(cells[node])), cells[status])
-    seen.total += len(rows)
-    seen.per_node.update(map(itemgetter(node), (row["cells"] for row in rows) if len(running) < len(rows) else running))
+    seen.total += len(running) + len(ended)
+    seen.per_node.update(map(node_of, running))
+    seen.per_node.update(cells[node] for cells, _conditions in ended)
 
 
 def _screen_pods(client: Client, policy: Policy, now: datetime) -> Screened:

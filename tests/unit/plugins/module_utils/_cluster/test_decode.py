@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, get_type_hints
 
 import pytest
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster import decode
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster import decode, parts, screen
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core import objects
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.screening import COLUMNS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -174,6 +177,86 @@ def test_anything_anywhere_is_the_same_for_both(
     assert outcome(kind, decode.decode(shape, body)) == outcome(kind, json.loads(body))
 
 
+FULL_ROW = {
+    "cells": ["p", "1/1", "Running", "3 (5m ago)", "3d", "10.0.0.1", "w1", "<none>", "1/1"],
+    "conditions": [{"type": "Completed", "status": "True", "reason": "Failed"}],
+    "object": None,
+}
+FULL_SLICE = {
+    "metadata": {
+        "name": "web-abc",
+        "namespace": "ns",
+        "labels": {parts.SERVICE_LABEL: "web"},
+        "annotations": {parts.CHANGED_ANNOTATION: "2026-11-21T00:00:00Z"},
+    },
+    "addressType": "IPv4",
+    "endpoints": [
+        {"addresses": ["10.0.0.1"], "conditions": {"ready": True}, "targetRef": {"kind": "Pod", "name": "web-1"}},
+        {"addresses": ["10.0.0.2"], "conditions": {"ready": False}, "targetRef": {"kind": "Pod", "name": "web-2"}},
+        {"addresses": ["10.0.0.3"], "conditions": {"ready": False}},
+        {"addresses": ["10.0.0.4"]},
+    ],
+}
+
+
+def rows(page: Any) -> Any:
+    # A row without conditions has none, by whatever word.
+    running, ended = decode.rows_of(page)
+    return [list(cells) for cells in running], [(list(cells), conditions) for cells, conditions in ended]
+
+
+def services(page: Any) -> Any:
+    return parts._services(page["items"] or ())
+
+
+COMPACT = [
+    ("rows", decode.Table, FULL_ROW, rows, ([], [(FULL_ROW["cells"], FULL_ROW["conditions"])])),
+    (
+        "items",
+        decode.EndpointSlices,
+        FULL_SLICE,
+        services,
+        (objects.Service("web", "ns", 2, 4, datetime(2026, 11, 21, tzinfo=UTC), ("web-2",)),),
+    ),
+]
+
+
+@pytest.mark.parametrize(("key", "shape", "full", "read", "expected"), COMPACT, ids=["rows", "slices"])
+def test_what_there_is_one_of_for_each_pod_is_small_and_says_the_same(
+    key: str, shape: Any, full: dict[str, Any], read: Callable[[Any], Any], expected: Any
+) -> None:
+    body = {"kind": "Table", key: [full]}
+    fast = decode.decode(shape, json.dumps(body).encode())
+    entry = fast[key][0] if key == "rows" else fast[key][0]["endpoints"][0]
+    assert isinstance(entry, msgspec.Struct)
+    assert read(fast) == read(body) == expected
+
+
+@pytest.mark.parametrize(("key", "shape", "full", "read", "_expected"), COMPACT, ids=["rows", "slices"])
+@given(data=st.data())
+def test_anything_anywhere_in_them_is_the_same_for_both(
+    key: str, shape: Any, full: dict[str, Any], read: Callable[[Any], Any], _expected: Any, data: st.DataObject
+) -> None:
+    changed = with_(full, data.draw(st.sampled_from(places(full))), data.draw(ANYTHING))
+    body = {key: [full, changed]}
+
+    def outcome(page: Any) -> Any:
+        try:
+            return read(page)
+        except parts.ODD:
+            return "odd"
+
+    assert outcome(decode.decode(shape, json.dumps(body).encode())) == outcome(body)
+
+
+def test_a_row_without_cells_is_refused_by_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    for page in same(monkeypatch, decode.Table, b'{"rows": [{"object": null}]}'):
+        seen = screen.Screened(10)
+        rules: Any = SimpleNamespace()
+        with pytest.raises(parts.ODD):
+            screen._screen_rows(*decode.rows_of(page), list(COLUMNS), rules, seen)
+
+
 def test_no_shape_promises_more_than_any_server_keeps() -> None:
     """What is not there must not be an error."""
     shapes = [s for s in vars(decode).values() if isinstance(s, type) and hasattr(s, "__total__")]
@@ -181,6 +264,10 @@ def test_no_shape_promises_more_than_any_server_keeps() -> None:
     for shape in shapes:
         assert not shape.__total__ and get_type_hints(shape)
         assert decode._decoder(shape).decode(b"{}") == {}
+    compact = [s for s in vars(decode).values() if isinstance(s, type) and issubclass(s, msgspec.Struct)]
+    assert len(compact) == 4
+    for shape in compact:
+        assert set(msgspec.structs.asdict(decode._decoder(shape).decode(b"{}")).values()) == {None}
 
 
 def test_no_two_threads_make_decoders_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
