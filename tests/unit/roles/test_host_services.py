@@ -337,6 +337,17 @@ def test_a_host_without_kubelet_is_fine(host: Host) -> None:
     assert restart(host).returncode == 0
 
 
+def test_the_reason_is_not_lost_among_what_systemd_says_of_the_containers(host: Host) -> None:
+    left = "containerd.service: Found left-over process 1 (containerd-shim) in control group while starting unit."
+    usual = "This usually indicates unclean termination of a previous run, or service implementation deficiencies."
+    host.has("systemctl", units(containerd_service="active"))
+    lines = ["containerd: failed to load TOML", *[left, usual] * 40]
+    host.has("journalctl", "\n".join(f'echo "{line}"' for line in lines))
+    values = {"__container_runtime_restart_back": False}
+    done = host.run(script("container_runtime_restart", "Read the last lines", **values))
+    assert done.stdout.splitlines()[-1] == "containerd: failed to load TOML", done
+
+
 # --- what the tasks say of what they have seen
 
 
