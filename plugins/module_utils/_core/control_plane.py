@@ -22,7 +22,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import yaml
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.certificates import read_certificates
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import InvalidName, check_node_name
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.text import printable
@@ -280,6 +279,8 @@ def _manifest_trouble(name: str, content: str | None) -> str:
     text = _decoded(content)
     if not text.strip():
         return "is empty"
+    import yaml
+
     try:
         body = yaml.safe_load(text)
     # Its constructors have errors of their own for a value that does not fit its tag, beside YAMLError.
@@ -296,6 +297,8 @@ def _etcd_hazard(content: str) -> str:
     """Why a whole manifest of etcd could do harm to the cluster; empty when it could not."""
     if _manifest_trouble("etcd", content):
         return ""
+    import yaml
+
     body = yaml.safe_load(_decoded(content))
     words: list[str] = []
     for one in body["spec"]["containers"]:
@@ -413,6 +416,8 @@ def kubeadm_config(stored: str, node: str, address: str, port: int) -> str:
     except (binascii.Error, ValueError):
         raise Unfit("etcd's answer is not base64") from None
     text = _data_of(body).get("ClusterConfiguration", "")
+    import yaml
+
     try:
         cluster = yaml.safe_load(text)
     except Exception:
