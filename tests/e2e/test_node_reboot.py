@@ -94,6 +94,7 @@ def test_a_fault_under_run_is_healed_by_a_reboot_that_is_proven(whole: Drill) ->
     assert starts(whole, sick, since) == 1
 
 
+@pytest.mark.nightly
 def test_a_fault_under_etc_outlives_it_and_the_role_says_so(whole: Drill) -> None:
     sick = whole.worker()
     whole.break_unit(sick)
@@ -115,6 +116,7 @@ def result_or_none(run: Run) -> dict[str, Any] | None:
     return result(run) if "RESULT {" in run.output else None
 
 
+@pytest.mark.nightly
 def test_a_host_reboots_over_its_connection_also_when_its_systemd_hangs(whole: Drill) -> None:
     host = whole.worker()
     # The engine starts a container that ends by itself just once, so this begins a new count.
@@ -129,6 +131,7 @@ def test_a_host_reboots_over_its_connection_also_when_its_systemd_hangs(whole: D
 
 
 @pytest.mark.parametrize(("fault", "asked"), [(civo.BROKEN_BEFORE, 2), (civo.LOST_AFTER, 1)])
+@pytest.mark.nightly
 def test_a_provider_that_loses_its_reply_reboots_once(
     whole: Drill, monkeypatch: pytest.MonkeyPatch, fault: str, asked: int
 ) -> None:
@@ -154,6 +157,7 @@ def test_a_provider_that_loses_its_reply_reboots_once(
     assert civo.TOKEN not in run.output
 
 
+@pytest.mark.nightly
 def test_a_dead_host_is_rebooted_and_one_that_must_answer_is_an_error(whole: Drill) -> None:
     host = whole.worker()
     docker("stop", "-t", "0", host, env=whole.cluster.env())
@@ -165,6 +169,7 @@ def test_a_dead_host_is_rebooted_and_one_that_must_answer_is_an_error(whole: Dri
     assert told["before"] == "" and told["after"]
 
 
+@pytest.mark.nightly
 def test_the_ladder_ends_with_a_reboot_where_the_policy_names_a_driver_and_only_there(whole: Drill) -> None:
     sick = whole.worker()
     break_until_a_reboot(whole, sick)
