@@ -174,7 +174,7 @@ def drop_caches() -> None:
 
 
 def build_source(name: str, folder: Path) -> Path:
-    """Path of the static program made from our own source folder (standard library only)."""
+    """Path of the static program made from our own source folder; modules that it needs are locked in its go.sum."""
 
     def make(target: Path) -> None:
         with store.locked("go-caches", shared=True):
