@@ -66,14 +66,19 @@ def lease_spec() -> dict[str, t.Any]:
     }
 
 
+def check_range(name: str, value: int, limits: tuple[int, int]) -> None:
+    """Refuse seconds beyond their limits, which are included.
+
+    :raises SettingsError: with the range and what was given.
+    """
+    if not limits[0] <= value <= limits[1]:
+        raise SettingsError(f"{name}: expected seconds from {limits[0]} to {limits[1]}, got {value}")
+
+
 def connect(module: AnsibleModule) -> Client:
     """A client made from the module's options. Nothing is sent yet."""
     params = module.params
-    if not DEADLINE_RANGE[0] <= params["request_deadline"] <= DEADLINE_RANGE[1]:
-        raise SettingsError(
-            f"request_deadline: expected seconds from {DEADLINE_RANGE[0]} to {DEADLINE_RANGE[1]},"
-            f" got {params['request_deadline']}"
-        )
+    check_range("request_deadline", params["request_deadline"], DEADLINE_RANGE)
     return Client(
         Settings(
             kubeconfig=params["kubeconfig"] or None,

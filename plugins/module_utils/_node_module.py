@@ -102,15 +102,6 @@ def _somebody() -> str:
         return socket.gethostname()
 
 
-def check_range(name: str, value: int, limits: tuple[int, int]) -> None:
-    """Refuse seconds beyond their limits, which are included.
-
-    :raises SettingsError: with the range and what was given.
-    """
-    if not limits[0] <= value <= limits[1]:
-        raise SettingsError(f"{name}: expected seconds from {limits[0]} to {limits[1]}, got {value}")
-
-
 @contextmanager
 def signals() -> Iterator[threading.Event]:
     """Set by a signal that wants this process to end. Nothing more is begun then, and the result says what was."""

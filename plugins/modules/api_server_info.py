@@ -66,11 +66,15 @@ authority:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import SettingsError
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.liveness import authority, watch
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import connect, connection_spec, run
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import (
+    check_range,
+    connect,
+    connection_spec,
+    run,
+)
 
-WAIT = 600
+WAIT_RANGE = (0, 600)
 
 
 def main() -> None:
@@ -79,8 +83,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
 
     def body() -> dict[str, t.Any]:
-        if not 0 <= module.params["wait"] <= WAIT:
-            raise SettingsError(f"wait: expected seconds from 0 to {WAIT}, got {module.params['wait']}")
+        check_range("wait", module.params["wait"], WAIT_RANGE)
         client = connect(module)
         seen = watch(client, module.params["wait"])
         known = {"server": client.server, "authority": authority(client)}

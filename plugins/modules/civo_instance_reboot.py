@@ -119,8 +119,7 @@ error_class:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import SettingsError
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import run
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import check_range, run
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._provider.civo import API, REBOOTING, Civo, over_http
 
 RANGES = {"timeout": (5, 300), "request_timeout": (1, 60), "settle": (0, 300)}
@@ -146,9 +145,8 @@ def main() -> t.NoReturn:
 
     def body() -> dict[str, t.Any]:
         params = module.params
-        for name, (low, high) in RANGES.items():
-            if not low <= params[name] <= high:
-                raise SettingsError(f"{name}: expected seconds from {low} to {high}, got {params[name]}")
+        for name, limits in RANGES.items():
+            check_range(name, params[name], limits)
         civo = Civo(
             params["token"],
             params["region"],

@@ -122,11 +122,10 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.devic
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import SettingsError
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.device_plugin import LABELS, objection_to_labels
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.text import printable
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import connection_spec, run
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import check_range, connection_spec, run
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._node_module import (
     actor_spec,
     check_actor,
-    check_range,
     open_node,
     signals,
 )

@@ -88,8 +88,7 @@ error_class:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import SettingsError
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import run
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import check_range, run
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._provider.ec2 import Ec2, over_boto3
 
 RANGES = {"timeout": (5, 300), "request_timeout": (1, 60)}
@@ -111,9 +110,8 @@ def main() -> t.NoReturn:
 
     def body() -> dict[str, t.Any]:
         params = module.params
-        for name, (low, high) in RANGES.items():
-            if not low <= params[name] <= high:
-                raise SettingsError(f"{name}: expected seconds from {low} to {high}, got {params[name]}")
+        for name, limits in RANGES.items():
+            check_range(name, params[name], limits)
         ask = over_boto3(params["region"], params["profile"], params["url"], params["request_timeout"])
         ec2 = Ec2(ask, params["timeout"])
         if module.check_mode:

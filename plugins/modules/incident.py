@@ -165,11 +165,11 @@ act_within_seconds:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import SettingsError
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.healer import Healer
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import check_node_name
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.text import printable
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import (
+    check_range,
     connection_spec,
     lease_spec,
     open_cluster,
@@ -233,10 +233,8 @@ def main() -> t.NoReturn:
     def body() -> dict[str, t.Any]:
         if params["event"] != "note":
             check_node_name(params["node"])
-        if params["timeout"] is not None and not TIMEOUT_RANGE[0] <= params["timeout"] <= TIMEOUT_RANGE[1]:
-            raise SettingsError(
-                f"timeout: expected seconds from {TIMEOUT_RANGE[0]} to {TIMEOUT_RANGE[1]}, got {params['timeout']}"
-            )
+        if params["timeout"] is not None:
+            check_range("timeout", params["timeout"], TIMEOUT_RANGE)
         client, policy = open_cluster(module, finishing=params["event"] in ("acted", "fail", "hold", "verify"))
         healer = Healer(client, policy, params["cluster_uid"], params["holder"], params["token"])
         if params["event"] == "note":

@@ -285,11 +285,10 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.fencing 
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.text import printable
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import parse_time
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import connection_spec, run
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import check_range, connection_spec, run
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._node_module import (
     actor_spec,
     check_actor,
-    check_range,
     open_node,
     signals,
 )
