@@ -14,7 +14,6 @@ other trouble nobody knows, and the instance itself is looked at.
 from __future__ import annotations
 
 import json
-import random
 import re
 import socket
 import ssl
@@ -36,6 +35,12 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
     Unauthorized,
     Unreachable,
 )
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._provider.once import (
+    NoReply,
+    NotSent,
+    ReplyLost,
+    delay,
+)
 
 API = "https://api.civo.com"
 REBOOTING = "REBOOTING"
@@ -47,18 +52,6 @@ WAIT_LIMIT = 30.0
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,30}", re.ASCII)
 _FINAL: Mapping[int, type[ClusterError]] = {401: Unauthorized, 403: Forbidden, 404: NotFound}
-
-
-class ReplyLost(ClusterError):
-    """The reboot was asked for, no answer came, and the instance does not show whether it was obeyed."""
-
-
-class NotSent(Exception):
-    """The request never left, so nothing was done."""
-
-
-class NoReply(Exception):
-    """It may have been sent, and no answer came, or not all of it."""
 
 
 @dataclass(frozen=True)
@@ -226,7 +219,7 @@ class Civo:
 
         :raises ClusterError: ``why``, when there is no time for another one.
         """
-        wait = min(_retry_after(headers), WAIT_LIMIT) or min(0.5 * 2 ** min(tries, 5), 8.0) * random.uniform(0.75, 1.25)
+        wait = min(_retry_after(headers), WAIT_LIMIT) or delay(tries)
         if self._monotonic() + wait >= end:
             raise why
         self._sleep(wait)

@@ -12,7 +12,6 @@ when something fails in between. boto3 by itself would repeat a request that had
 
 from __future__ import annotations
 
-import random
 import re
 import time
 from collections.abc import Callable
@@ -27,7 +26,12 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
     Unauthorized,
     Unreachable,
 )
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._provider.civo import NoReply, NotSent, ReplyLost
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._provider.once import (
+    NoReply,
+    NotSent,
+    ReplyLost,
+    delay,
+)
 
 _INSTANCE = re.compile(r"i-[0-9a-f]{8,17}", re.ASCII)
 _REGION = re.compile(r"[a-z]{2,3}(-[a-z]+)+-[0-9]{1,2}", re.ASCII)
@@ -128,7 +132,7 @@ class Ec2:
                 self._pause(tries, end, Unreachable(f"EC2 has trouble: {exc}"))
 
     def _pause(self, tries: int, end: float, why: ClusterError) -> None:
-        wait = min(0.5 * 2 ** min(tries, 5), 8.0) * random.uniform(0.75, 1.25)
+        wait = delay(tries)
         if self._monotonic() + wait >= end:
             raise why
         self._sleep(wait)

@@ -25,13 +25,11 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._provider.civo import (
     Civo,
-    NoReply,
-    NotSent,
     Outcome,
     Reply,
-    ReplyLost,
     over_http,
 )
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._provider.once import NoReply, NotSent, ReplyLost
 
 from tests.emulators import civo as emulator
 from tests.emulators.civo import INSTANCE, REGION, TOKEN, Cloud, serve

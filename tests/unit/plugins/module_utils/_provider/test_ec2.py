@@ -18,8 +18,8 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
     Unauthorized,
     Unreachable,
 )
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._provider.civo import NoReply, NotSent, ReplyLost
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._provider.ec2 import Ec2, Refused, over_boto3
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._provider.once import NoReply, NotSent, ReplyLost
 
 INSTANCE = "i-0123456789abcdef0"
 BUSY = Refused("RequestLimitExceeded", "", 503)
