@@ -28,7 +28,7 @@ from tests.e2e.pki import certificate, no_key, outdated, put
 ROLE = str(Path(__file__).with_name("control_plane_repair.yml"))
 MANIFESTS = "/etc/kubernetes/manifests"
 KUBELET_PKI = "/var/lib/kubelet/pki"
-KEPT = "/root/kept-control-plane"
+KEPT = "/var/tmp/kept-control-plane"
 # A repair of one host takes less than this.
 CONTROL_SECONDS = 75
 DOCKER = {"ansible_connection": "community.docker.docker"}
@@ -212,7 +212,7 @@ def test_a_host_of_another_cluster_a_worker_and_one_out_of_reach_are_not_touched
 def test_a_manifest_that_is_gone_is_made_again_from_what_etcd_holds(plane: Drill) -> None:
     [node] = planes(plane)
     before = spec(plane, node, "kube-apiserver")
-    sh(plane, node, f"mv {MANIFESTS}/kube-apiserver.yaml /root/")
+    sh(plane, node, f"mv {MANIFESTS}/kube-apiserver.yaml /var/tmp/")
     wait(plane, False)
     plane.stop_kubelet(node)
     run = repair(plane)
@@ -248,7 +248,7 @@ def test_the_manifest_of_etcd_comes_back_over_its_data_and_only_after_a_snapshot
     file = f"{MANIFESTS}/etcd.yaml"
     for move, kubeadm, step in (
         (f"mv {file} /etc/kubernetes/", "", "manifest_copy"),
-        (f"mv {file} /root/", "/kind/kubeadm.conf", "manifest"),
+        (f"mv {file} /var/tmp/", "/kind/kubeadm.conf", "manifest"),
     ):
         sh(plane, node, f"rm -f /etc/kubernetes/etcd.yaml; {move}")
         wait(plane, False)

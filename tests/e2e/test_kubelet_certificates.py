@@ -86,8 +86,8 @@ def secret_of(drill: Drill, node: str) -> str:
 def certificates(healthy: Drill) -> Iterator[Drill]:
     """A healthy cluster, whose kubelets get back what they had in the end."""
     nodes = [node.name for node in healthy.cluster.nodes()]
-    keep = f"rm -rf /root/kept && mkdir -p /root/kept && cp -a {PKI} {CONF} /root/kept/"
-    undo = f"rm -rf {BOOTSTRAP} {PKI} {CONF}*; cp -a /root/kept/pki {PKI}; cp -a /root/kept/kubelet.conf {CONF}"
+    keep = f"rm -rf /var/tmp/kept && mkdir -p /var/tmp/kept && cp -a {PKI} {CONF} /var/tmp/kept/"
+    undo = f"rm -rf {BOOTSTRAP} {PKI} {CONF}*; cp -a /var/tmp/kept/pki {PKI}; cp -a /var/tmp/kept/kubelet.conf {CONF}"
     for node in nodes:
         healthy.cluster.exec(node, "sh", "-c", keep)
     yield healthy
@@ -307,11 +307,11 @@ def test_an_authority_without_its_key_is_an_error(certificates: Drill) -> None:
 @pytest.mark.nightly
 def test_a_name_that_is_none_reaches_no_shell(drill: Drill) -> None:
     node = drill.worker()
-    for name in ("$(touch /root/owned)", "a; touch /root/owned", "a'b", "-n", "UPPER", "a" * 254, "a\nb"):
+    for name in ("$(touch /var/tmp/owned)", "a; touch /var/tmp/owned", "a'b", "-n", "UPPER", "a" * 254, "a\nb"):
         run = drill.playbook(ROLE, target=node, kubelet_certificates_node=name)
         assert run.code == 2, run.output
         assert "expected kubelet_certificates_node to be a node's name" in run.output
-        assert drill.cluster.exec(node, "test", "-e", "/root/owned", check=False).returncode == 1
+        assert drill.cluster.exec(node, "test", "-e", "/var/tmp/owned", check=False).returncode == 1
 
 
 @pytest.mark.nightly
