@@ -61,13 +61,14 @@ class Drill:
         self.cluster = cluster
         self.healer = cluster.folder / "healer.kubeconfig"
 
-    def bootstrap(self) -> Run:
+    def bootstrap(self, **variables: Any) -> Run:
         """Prepare the cluster as its administrator, and make the healer's kubeconfig."""
         return self.playbook(
             "bootstrap",
             kubeconfig=self.cluster.kubeconfig,
             selfheal_cluster_uid=self.uid(),
             selfheal_healer_kubeconfig=str(self.healer),
+            **variables,
         )
 
     def health(self, **variables: Any) -> Run:
@@ -146,21 +147,20 @@ class Drill:
 
         :raises LabError: when kubelet still runs afterwards.
         """
-        self.cluster.exec(node, "systemctl", "disable", "--now", "kubelet")
-        state = self.cluster.exec(node, "systemctl", "is-active", "kubelet", check=False).stdout.strip()
-        if state == "active":
-            raise LabError(f"the fault did not take: kubelet on {node} is {state}")
-        return now()
+        return self._stop(node, "kubelet")
 
     def stop_runtime(self, node: str) -> datetime:
         """Stop containerd and disable its unit, so that only a repair brings it back; when it was done.
 
         :raises LabError: when containerd still runs afterwards.
         """
-        self.cluster.exec(node, "systemctl", "disable", "--now", "containerd")
-        state = self.cluster.exec(node, "systemctl", "is-active", "containerd", check=False).stdout.strip()
+        return self._stop(node, "containerd")
+
+    def _stop(self, node: str, unit: str) -> datetime:
+        self.cluster.exec(node, "systemctl", "disable", "--now", unit)
+        state = self.cluster.exec(node, "systemctl", "is-active", unit, check=False).stdout.strip()
         if state == "active":
-            raise LabError(f"the fault did not take: containerd on {node} is {state}")
+            raise LabError(f"the fault did not take: {unit} on {node} is {state}")
         return now()
 
     def break_unit(self, node: str) -> None:

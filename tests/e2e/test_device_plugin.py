@@ -48,13 +48,7 @@ def gpu_node(healthy: Drill) -> Iterator[str]:
     """A worker with two GPUs that are none, offered by a plugin that registers once and never again."""
     cluster, node = healthy.cluster, healthy.worker()
     program = golang.build_source("device-plugin", HERE / "device_plugin")
-    rights = healthy.playbook(
-        "bootstrap",
-        kubeconfig=cluster.kubeconfig,
-        selfheal_cluster_uid=healthy.uid(),
-        selfheal_healer_kubeconfig=str(healthy.healer),
-        selfheal_bootstrap_drain=True,
-    )
+    rights = healthy.bootstrap(selfheal_bootstrap_drain=True)
     assert rights.code == 0, rights.output
     try:
         cluster.exec(node, "mkdir", "-p", FOLDER)

@@ -70,13 +70,7 @@ def fence(drill: Drill, node: str, *arguments: str, **variables: Any) -> Run:
 def writer(healthy: Drill) -> Iterator[str]:
     """The node of a StatefulSet's pod that writes to a volume, which is in reach of both workers."""
     cluster = healthy.cluster
-    rights = healthy.playbook(
-        "bootstrap",
-        kubeconfig=cluster.kubeconfig,
-        selfheal_cluster_uid=healthy.uid(),
-        selfheal_healer_kubeconfig=str(healthy.healer),
-        selfheal_bootstrap_drain=True,
-    )
+    rights = healthy.bootstrap(selfheal_bootstrap_drain=True)
     assert rights.code == 0, rights.output
     (cluster.shared / "heartbeat").unlink(missing_ok=True)
     manifest = (HERE / "writer.yml").read_text(encoding="utf-8")
