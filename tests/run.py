@@ -253,8 +253,9 @@ def plan(groups: Sequence[str], lanes: Sequence[str]) -> list[list[Part]]:
         alone.append([pytest(f"api {newest}", newest, "tests/api", limit=LONG_LIMIT)])
     if "simulation" in groups:
         alone.append([pytest(f"simulation {newest}", newest, "tests/simulation", limit=LONG_LIMIT)])
-    if "e2e" in groups:
+    if {"e2e", "molecule"} & set(groups):
         clusters.append(command("node image", newest, sys.executable, "-m", "lab", "image", limit=LONG_LIMIT))
+    if "e2e" in groups:
         quick = ("-m", "not nightly and not ha")
         # The few come first: what the many leave behind, such as restarts that are counted, is none of their business.
         clusters += [
@@ -263,8 +264,6 @@ def plan(groups: Sequence[str], lanes: Sequence[str]) -> list[list[Part]]:
         ]
         clusters.append(pytest(f"e2e {newest}", newest, "tests/e2e", *quick, limit=LONG_LIMIT))
     if "molecule" in groups:
-        if "e2e" not in groups:
-            clusters.append(command("node image", newest, sys.executable, "-m", "lab", "image", limit=LONG_LIMIT))
         clusters += molecule(newest)
     return [one for one in (clusters, chain, *alone) if one]
 

@@ -105,6 +105,11 @@ class Proof:
         self.show(claim, "all its tests pass", told, passed > 0 and not bad and not lacking)
 
 
+def exactly(name: str) -> str:
+    """The pattern of one test, whatever its parameters; or of one set of them, if the name has any."""
+    return rf"(^|\.){re.escape(name)}" + ("$" if name.endswith("]") else r"(\[|$)")
+
+
 def prove(name: str, show: Callable[[Proof], None]) -> int:
     """Show every item in a fresh clone of HEAD, then tell them all again; 0 when none is short."""
     LOGS.mkdir(parents=True, exist_ok=True)

@@ -14,8 +14,7 @@ import re
 import sys
 from collections.abc import Mapping
 
-from tests.prove.proof import Made, Proof, prove
-from tests.prove.state_machine import exactly
+from tests.prove.proof import Made, Proof, exactly, prove
 
 # Each role has a scenario of its own; those that need more than one node that is well have their tests in tests/e2e.
 SCENARIOS = ("kubelet_restart", "container_runtime_restart", "kube_proxy_restart")

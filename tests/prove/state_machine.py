@@ -15,7 +15,7 @@ import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 
-from tests.prove.proof import Made, Proof, prove
+from tests.prove.proof import Made, Proof, exactly, prove
 
 LEAST_RUNS, LEAST_STATES, LEAST_BUGS = 10_000, 100_000, 15
 LEAST_ROUNDS, LEAST_KILLS, LEAST_STOPS = 100, 90, 60
@@ -239,11 +239,6 @@ def _api(proof: Proof, made: Made) -> None:
         proof.tests(claim, reports, *map(exactly, names))
     for claim, names in API.items():
         proof.tests(claim, reports, *map(exactly, names))
-
-
-def exactly(name: str) -> str:
-    """The pattern of one test, whatever its parameters; or of one set of them, if the name has any."""
-    return rf"(^|\.){re.escape(name)}" + ("$" if name.endswith("]") else r"(\[|$)")
 
 
 def _numbers(made: Made, pattern: str, count: int) -> tuple[int, ...]:

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from lab.paths import CHECKOUT
-from tests.prove.proof import Proof
-from tests.prove.state_machine import API, CORE, REPEATED, exactly
+from tests.prove.proof import Proof, exactly
+from tests.prove.state_machine import API, CORE, REPEATED
 
 NAMED = [
     *(("unit", name) for names in CORE.values() for name in names),
