@@ -26,12 +26,12 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.drain
     NodeHands,
     answer_of,
     eviction_of,
+    pods_of,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import (
     Forbidden,
     NoDevicePlugin,
     RestartFailed,
-    StoreError,
     Unreachable,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.device_plugin import (
@@ -104,7 +104,7 @@ class PluginRestarter:
         names = ", ".join(map(str, before))
         if dry_run:
             return PluginReport(True, f"would restart {names} on node {node}: {numbers}", before)
-        missing, now = self._work(before, end)
+        missing, now, numbers = self._work(before, end)
         report = PluginReport(bool(self._evicted), "", tuple(self._evicted.values()), now)
         if missing:
             said = f"; the last eviction was refused: {self._refused}" if self._refused else ""
@@ -114,20 +114,23 @@ class PluginRestarter:
             failed = RestartFailed(f"the device plugin of node {node} {how}: {missing}{said}")
             failed.details = {**report.to_dict(), "changed": report.changed}
             raise failed
-        numbers = gpus_of(self._hands.read())[1]
         return PluginReport(report.changed, f"{names} restarted on node {node}: {numbers}", report.evicted, now)
 
-    def _work(self, before: tuple[PluginPod, ...], end: float) -> tuple[str, tuple[PluginPod, ...]]:
-        """Evict what was there and look until the proof is complete; what is missing of it, and what is there then."""
-        missing, now = "nothing was seen", before
+    def _work(self, before: tuple[PluginPod, ...], end: float) -> tuple[str, tuple[PluginPod, ...], str]:
+        """Evict what was there and look until the proof is complete.
+
+        :returns: what is missing of it, the plugins that were seen last, and the numbers of GPUs.
+        """
+        missing, now, numbers = "nothing was seen", before, ""
         while True:
             try:
                 hands = NodeHands(self._client.within(max(1.0, end - self._monotonic())), self._actor)
                 hands.prove()
                 now = self._look(end)
-                missing = still_missing(before, now, gpus_of(hands.read()))
+                enough, numbers = gpus_of(hands.read())
+                missing = still_missing(before, now, (enough, numbers))
                 if not missing:
-                    return "", now
+                    return "", now, numbers
                 wanted = {plugin.uid for plugin in before}
                 for plugin in now:
                     if plugin.uid in wanted and not plugin.pod.deleting and not self._cancelled.is_set():
@@ -136,7 +139,7 @@ class PluginRestarter:
                 # An API server that is away for a moment says nothing about the pods; for longer, the lease is gone.
                 missing = f"the API server does not answer: {exc}"
             if self._monotonic() + LOOK_SECONDS >= end or self._cancelled.wait(LOOK_SECONDS):
-                return missing, now
+                return missing, now, numbers
 
     def _evict(self, plugin: PluginPod, end: float) -> None:
         now = self._monotonic()
@@ -161,8 +164,4 @@ class PluginRestarter:
 
     def _look(self, end: float) -> tuple[PluginPod, ...]:
         client = self._client.within(max(1.0, end - self._monotonic()))
-        query = {"fieldSelector": f"spec.nodeName={self._actor.node}"}
-        try:
-            return plugins_of(client.items("/api/v1/pods", query), self._labels)
-        except (AttributeError, TypeError, ValueError) as exc:
-            raise StoreError(f"the pods of node {self._actor.node} cannot be read: {exc}") from None
+        return pods_of(client, self._actor.node, lambda items: plugins_of(items, self._labels))

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster import lease
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import APPLY, Client, Raw, from_json
@@ -70,6 +70,7 @@ TRIES = 5
 # For what is still asked when the time is over: the budgets' numbers, and whether the cordon is ours to the end.
 BUDGET_SECONDS = 5.0
 BUDGETS = 20
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -501,11 +502,7 @@ class Drainer:
 
     def _pods(self, end: float | None) -> list[NodePod]:
         client = self._client if end is None else self._client.within(end - self._monotonic())
-        query = {"fieldSelector": f"spec.nodeName={self._actor.node}"}
-        try:
-            return [NodePod.from_api(item) for item in client.items("/api/v1/pods", query)]
-        except (AttributeError, TypeError, ValueError) as exc:
-            raise StoreError(f"the pods of node {self._actor.node} cannot be read: {exc}") from None
+        return pods_of(client, self._actor.node, lambda items: list(map(NodePod.from_api, items)))
 
     def _told(self, node: Mapping[str, Any], message: str, changed: bool) -> Report:
         self._report.cordon, self._report.mark = cordon_of(node), mark_of(node)
@@ -531,6 +528,17 @@ def _to_tidy(node: Mapping[str, Any]) -> bool:
 def _pods(pods: Iterable[NodePod]) -> str:
     count = len(list(pods))
     return f"{count} pod{'' if count == 1 else 's'}"
+
+
+def pods_of(client: Client, node: str, read: Callable[[Iterable[dict[str, Any]]], T]) -> T:
+    """What ``read`` makes of the pods of a node, as the API gives them.
+
+    :raises StoreError: when it can make nothing of them.
+    """
+    try:
+        return read(client.items("/api/v1/pods", {"fieldSelector": f"spec.nodeName={node}"}))
+    except (AttributeError, TypeError, ValueError) as exc:
+        raise StoreError(f"the pods of node {node} cannot be read: {exc}") from None
 
 
 def eviction_of(pod: NodePod, **options: Any) -> tuple[str, dict[str, Any]]:
