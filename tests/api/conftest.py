@@ -82,6 +82,15 @@ def cluster(prepared: ControlPlane) -> ControlPlane:
     return prepared
 
 
+@pytest.fixture(scope="module")
+def drain_rights(prepared: ControlPlane) -> Iterator[None]:
+    """The rights that only ``bootstrap_drain`` gives."""
+    done = prepared.kubectl("apply", "-f", MANIFESTS / "rbac-drain.yml")
+    assert done.returncode == 0, done.stderr
+    yield
+    prepared.kubectl("delete", "-f", MANIFESTS / "rbac-drain.yml")
+
+
 @pytest.fixture(scope="session")
 def healer_token(prepared: ControlPlane) -> str:
     """A token of the service account that repairs."""

@@ -9,8 +9,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any
 
 import pytest
@@ -26,10 +24,10 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
     RestartFailed,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.device_plugin import LABELS
-from ansible_collections.selfheal.kubernetes.tests.api.conftest import MANIFESTS, RunModule
+from ansible_collections.selfheal.kubernetes.tests.api.conftest import RunModule
 from ansible_collections.selfheal.kubernetes.tests.api.control_plane import HEALER_LEASE, Audited, ControlPlane
 from ansible_collections.selfheal.kubernetes.tests.api.healers import Meddling
-from ansible_collections.selfheal.kubernetes.tests.api.workloads import PODS, Kubelet, Workloads, owner
+from ansible_collections.selfheal.kubernetes.tests.api.workloads import PODS, Hand, Kubelet, Workloads, owner
 
 HEALER = "system:serviceaccount:self-healing:selfheal-healer"
 NODE = "/api/v1/nodes/w1"
@@ -39,13 +37,7 @@ MOUNTS = {"volumes": [FOLDER]}
 SECONDS = 30.0
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _rights(prepared: ControlPlane) -> Iterator[None]:
-    """The rights that only ``bootstrap_drain`` gives."""
-    done = prepared.kubectl("apply", "-f", MANIFESTS / "rbac-drain.yml")
-    assert done.returncode == 0, done.stderr
-    yield
-    prepared.kubectl("delete", "-f", MANIFESTS / "rbac-drain.yml")
+pytestmark = pytest.mark.usefixtures("drain_rights")
 
 
 @pytest.fixture(autouse=True)
@@ -80,38 +72,24 @@ def add_plugin(workloads: Workloads, name: str, node: str = "w1") -> str:
     return workloads.add(name, node=node, by=owner("DaemonSet", "plugin"), spec=MOUNTS, labels=LABEL)
 
 
-@dataclass
-class DaemonSet:
+class DaemonSet(Hand):
     """Makes a plugin anew on w1 when its pod is gone, as the controller would, and lets the node offer GPUs then."""
 
-    workloads: Workloads
-    gpus: str = "8"
-    makes: bool = True
-    ready: bool = True
-    made: int = 0
-    _over: threading.Event = field(default_factory=threading.Event)
+    def __init__(self, workloads: Workloads, gpus: str = "8", makes: bool = True, ready: bool = True) -> None:
+        super().__init__(workloads)
+        self._gpus, self._makes, self._ready = gpus, makes, ready
+        self.made = 0
 
-    def __enter__(self) -> DaemonSet:
-        self._own = Workloads(self.workloads.cluster.with_own_connections())
-        self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
-        self._over.set()
-        self._thread.join(30)
-        assert not self._thread.is_alive()
-
-    def _work(self) -> None:
-        while not self._over.wait(0.05):
-            if not self.makes or any(name.startswith("plugin-") for name in self._own.names()):
-                continue
-            self.made += 1
-            add_plugin(self._own, f"plugin-new-{self.made}")
-            if not self.ready:
-                waits = {"conditions": [{"type": "Ready", "status": "False"}]}
-                self._own.cluster.must("PATCH", f"{PODS}/plugin-new-{self.made}/status", {"status": waits})
-            offer(self._own.cluster, self.gpus)
+    def _once(self) -> None:
+        mine = self._workloads
+        if not self._makes or any(name.startswith("plugin-") for name in mine.names()):
+            return
+        self.made += 1
+        add_plugin(mine, f"plugin-new-{self.made}")
+        if not self._ready:
+            waits = {"conditions": [{"type": "Ready", "status": "False"}]}
+            mine.cluster.must("PATCH", f"{PODS}/plugin-new-{self.made}/status", {"status": waits})
+        offer(mine.cluster, self._gpus)
 
 
 MakeRestarter = Callable[..., PluginRestarter]

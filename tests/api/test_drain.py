@@ -42,7 +42,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drain im
     cordon_of,
     mark_of,
 )
-from ansible_collections.selfheal.kubernetes.tests.api.conftest import MANIFESTS, MODULES, RunModule
+from ansible_collections.selfheal.kubernetes.tests.api.conftest import MODULES, RunModule
 from ansible_collections.selfheal.kubernetes.tests.api.control_plane import HEALER_LEASE, Audited, ControlPlane
 from ansible_collections.selfheal.kubernetes.tests.api.healers import (
     AFTER,
@@ -61,13 +61,7 @@ SECONDS = 30.0
 EMPTY_DIR = {"volumes": [{"name": "scratch", "emptyDir": {}}]}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _rights(prepared: ControlPlane) -> Iterator[None]:
-    """The rights that only ``bootstrap_drain`` gives."""
-    done = prepared.kubectl("apply", "-f", MANIFESTS / "rbac-drain.yml")
-    assert done.returncode == 0, done.stderr
-    yield
-    prepared.kubectl("delete", "-f", MANIFESTS / "rbac-drain.yml")
+pytestmark = pytest.mark.usefixtures("drain_rights")
 
 
 @pytest.fixture

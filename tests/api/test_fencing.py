@@ -7,13 +7,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.fencing import FENCED, OUT_OF_SERVICE
-from ansible_collections.selfheal.kubernetes.tests.api.conftest import MANIFESTS, RunModule
+from ansible_collections.selfheal.kubernetes.tests.api.conftest import RunModule
 from ansible_collections.selfheal.kubernetes.tests.api.control_plane import HEALER_LEASE, LEASES, ControlPlane
 
 HEALER = "system:serviceaccount:self-healing:selfheal-healer"
@@ -30,12 +29,7 @@ def power_off(**changes: Any) -> Options:
     return {"kind": "power_off", "evidence": "BMC bmc-17 says Off", "seen": seen()} | changes
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _rights(prepared: ControlPlane) -> Iterator[None]:
-    done = prepared.kubectl("apply", "-f", MANIFESTS / "rbac-drain.yml")
-    assert done.returncode == 0, done.stderr
-    yield
-    prepared.kubectl("delete", "-f", MANIFESTS / "rbac-drain.yml")
+pytestmark = pytest.mark.usefixtures("drain_rights")
 
 
 @pytest.fixture

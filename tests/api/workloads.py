@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from ansible_collections.selfheal.kubernetes.tests.api.control_plane import ControlPlane
 
@@ -107,19 +107,15 @@ class Workloads:
         self.cluster.must("PATCH", f"{BUDGETS}/{name}/status", {"status": status})
 
 
-class Kubelet:
-    """Ends the pods of a node that are terminating, but for those that it is told to leave."""
+class Hand:
+    """A thread that does some part's work in the cluster, again and again, until it is let go."""
 
-    def __init__(self, workloads: Workloads, node: str = "w1", leaves: Iterable[str] = (), takes: float = 0.0) -> None:
+    def __init__(self, workloads: Workloads) -> None:
         self._workloads = Workloads(workloads.cluster.with_own_connections())
-        self._node = node
-        self.leaves = set(leaves)
-        self._takes = takes
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
-        self.ended: list[str] = []
 
-    def __enter__(self) -> Kubelet:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -129,12 +125,29 @@ class Kubelet:
         assert not self._thread.is_alive()
 
     def _work(self) -> None:
-        seen: dict[str, int] = {}
         while not self._over.wait(0.05):
-            for pod in self._workloads.pods(self._node):
-                metadata = pod["metadata"]
-                if metadata.get("deletionTimestamp") and metadata["name"] not in self.leaves:
-                    seen[metadata["uid"]] = seen.get(metadata["uid"], -1) + 1
-                    if seen[metadata["uid"]] * 0.05 >= self._takes:
-                        self._workloads.end(pod)
-                        self.ended.append(metadata["uid"])
+            self._once()
+
+    def _once(self) -> None:
+        raise NotImplementedError
+
+
+class Kubelet(Hand):
+    """Ends the pods of a node that are terminating, but for those that it is told to leave."""
+
+    def __init__(self, workloads: Workloads, node: str = "w1", leaves: Iterable[str] = (), takes: float = 0.0) -> None:
+        super().__init__(workloads)
+        self._node = node
+        self.leaves = set(leaves)
+        self._takes = takes
+        self._seen: dict[str, int] = {}
+        self.ended: list[str] = []
+
+    def _once(self) -> None:
+        for pod in self._workloads.pods(self._node):
+            metadata = pod["metadata"]
+            if metadata.get("deletionTimestamp") and metadata["name"] not in self.leaves:
+                self._seen[metadata["uid"]] = self._seen.get(metadata["uid"], -1) + 1
+                if self._seen[metadata["uid"]] * 0.05 >= self._takes:
+                    self._workloads.end(pod)
+                    self.ended.append(metadata["uid"])
