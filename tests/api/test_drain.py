@@ -588,7 +588,8 @@ def test_who_has_lost_the_lease_stops_at_once(
 
     with Kubelet(workloads):
         robbed = amid(cluster, rob)
-        with pytest.raises(LeaseLost, match="rival holds it"):
+        # It is told by whose hands the Lease is in, or, where the robbery meets a renewal, by the conflict.
+        with pytest.raises(LeaseLost, match="rival holds it|was written by somebody else while it was renewed"):
             drainer().drain(Allowed(), SECONDS)
         robbed.join()
     assert workloads.names() == ["web-1"] and cordon_of(see(cluster)) is Cordon.OURS
