@@ -328,3 +328,22 @@ def test_another_node_and_a_host_that_cannot_be_reached_are_errors(certificates:
     lost = certificates.playbook(ROLE, inventory=inventory, target=node)
     assert lost.code == 2, lost.output
     assert f"{node} cannot be reached" in lost.output
+
+
+@pytest.mark.nightly
+def test_a_healing_run_renews_it_with_its_first_rung(certificates: Drill) -> None:
+    node = certificates.worker()
+    expire(certificates, node)
+    certificates.wait_until_due(node)
+    held = certificates.heal("--check")
+    assert held.code == 0 and f"DO     kubelet_restart on {node}" in held.output, held.output
+    # What it did before there were certificates in it, as a control run: kubelet is started, and fails again.
+    restart(certificates, node)
+    time.sleep(20)
+    assert certificates.ready(node) != "True" and current(certificates, node).not_valid_after_utc < datetime.now(UTC)
+
+    run = certificates.heal()
+    assert run.code == 0 and f"REPAIRED kubelet_restart on {node}" in run.output, run.output
+    assert current(certificates, node).not_valid_after_utc > datetime.now(UTC)
+    assert certificates.ready(node) == "True"
+    assert secret_of(certificates, node) not in run.output and not TOKEN.search(run.output)

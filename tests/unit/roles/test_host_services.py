@@ -32,8 +32,8 @@ CLOSED = "{ false; } || { echo this command comes too late, nothing was done >&2
 LOOKS = {"show", "is-active", "is-enabled", "cat"}
 
 
-def read(role: str, part: str) -> Any:
-    return yaml.safe_load((CHECKOUT / "roles" / role / part / "main.yml").read_text(encoding="utf-8"))
+def read(role: str, part: str, name: str = "main") -> Any:
+    return yaml.safe_load((CHECKOUT / "roles" / role / part / f"{name}.yml").read_text(encoding="utf-8"))
 
 
 def leaves(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -151,9 +151,13 @@ def test_each_command_and_each_task_has_a_time_limit(role: str) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_rung_s_role_ends_within_the_rung_s_deadline(role: str) -> None:
-    """The rung's entry point takes 120 s off for everything but the one command that has a deadline."""
-    [rung] = yaml.safe_load((CHECKOUT / "roles" / role / "tasks" / "rung.yml").read_text(encoding="utf-8"))
-    assert rung["vars"][f"{role}_deadline"] == "{{ repair_node_action.deadline_seconds - 120 }}"
+    """The rung's entry point takes 120 s off for everything but the one command that has a deadline.
+
+    And as many seconds as a look before it may take.
+    """
+    *before, rung = read(role, "tasks", "rung")
+    taken = 120 + sum(task["timeout"] for task in read("kubelet_certificates", "tasks", "look") if before)
+    assert rung["vars"][f"{role}_deadline"] == f"{{{{ repair_node_action.deadline_seconds - {taken} }}}}"
     compiled = Environment(autoescape=False)  # noqa: S701
     limits = [task["timeout"] for task in leaves(read(role, "tasks")) if "ansible.builtin.raw" in task]
     values = {f"{role}_deadline": 500}
