@@ -16,7 +16,9 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drivers 
     WordError,
     fill_words,
     options_for,
+    unnamed,
 )
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts import is_silent
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.provider_id import (
     ProviderIdError,
     parse_provider_id,
@@ -47,9 +49,16 @@ def reboot_options(given: Mapping[str, t.Any], name: str, node_provider_id: str 
     return options_for(str(name), given, node_provider_id, os.environ)[0]
 
 
-def reboot_mistakes(given: Mapping[str, t.Any], name: str, node_provider_id: str = "") -> list[str]:
+def reboot_mistakes(
+    given: Mapping[str, t.Any], name: str, node_provider_id: str = "", silent: bool = False
+) -> list[str]:
     """Everything that keeps a driver from being used, one line each."""
     mistakes = options_for(str(name), given, node_provider_id, os.environ)[1]
+    why = unnamed(str(name), given, node_provider_id) if silent else ""
+    if why:
+        mistakes.append(
+            f"{why}, and the host is silent: if its inventory names the right machine, set node_reboot_trust_inventory"
+        )
     driver = DRIVERS.get(str(name))
     if driver and driver.module and not module_loader.find_plugin_with_context(driver.module).resolved:
         collection = driver.module.rpartition(".")[0]
@@ -78,12 +87,20 @@ def reboot_start(text: str, before: str = "", waited: float = 0, wanted: str = "
     }
 
 
+def host_is_silent(asked: Mapping[str, t.Any]) -> bool:
+    """Whether a host that has not told who it is has given no answer at all."""
+    status = asked.get("rc")
+    words = " ".join(str(asked.get(key) or "") for key in ("msg", "stdout", "stderr"))
+    return is_silent(words, status if isinstance(status, int) else None)
+
+
 class FilterModule:
     """What Ansible asks for."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """Name to filter."""
         return {
+            "host_is_silent": host_is_silent,
             "provider_id": provider_id,
             "reboot_argv": reboot_argv,
             "reboot_driver": reboot_driver,

@@ -39,6 +39,7 @@ options:
       - V(fail) says that it has failed.
       - V(hold) says that the host could not be reached or is not the node, so that nothing was tried. The attempt does not count, and the next
         plans come to the other nodes first.
+      - V(answered) says that a host which had been silent answers, so that the next plan begins with the softest repair again.
       - V(verify) waits until fresh observations prove the node healthy, which closes the incident, or until O(timeout) or the deadline of the
         repair, which fails the attempt. A node that restarts is waited for first, until it is back with another boot ID.
     type: str
@@ -49,6 +50,7 @@ options:
       - acted
       - fail
       - hold
+      - answered
       - verify
   notes:
     description:
@@ -95,8 +97,14 @@ options:
     type: str
   text:
     description:
-      - What is to be told in the incident's story. Required for O(event=acted), O(event=fail) and O(event=hold).
+      - What is to be told in the incident's story. Required for O(event=acted), O(event=fail), O(event=hold) and O(event=answered).
     type: str
+  silent:
+    description:
+      - Whether the host was asked and gave no answer at all, for O(event=hold). The next plan passes over what needs the host, and may have its
+        provider reboot it.
+    type: bool
+    default: false
   restarted:
     description:
       - Whether the host itself has told of another start since its reboot was asked for. The node is not waited for until it has another boot
@@ -176,7 +184,9 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import
     run,
 )
 
-EVENTS = ("note", "begin", "acted", "fail", "hold", "verify")
+EVENTS = ("note", "begin", "acted", "fail", "hold", "answered", "verify")
+# What ends something that was begun, which a pause of the cluster's owner does not keep from being written down.
+FINISHING = ("acted", "fail", "hold", "answered", "verify")
 TIMEOUT_RANGE = (1, 1800)
 
 
@@ -215,6 +225,7 @@ def main() -> t.NoReturn:
             "node_uid": {"type": "str"},
             "rung": {"type": "str"},
             "text": {"type": "str"},
+            "silent": {"type": "bool", "default": False},
             "restarted": {"type": "bool", "default": False},
             "timeout": {"type": "int"},
         },
@@ -224,6 +235,7 @@ def main() -> t.NoReturn:
             ("event", "acted", ("node", "node_uid", "text")),
             ("event", "fail", ("node", "node_uid", "text")),
             ("event", "hold", ("node", "node_uid", "rung", "text")),
+            ("event", "answered", ("node", "node_uid", "text")),
             ("event", "verify", ("node", "node_uid")),
         ],
         supports_check_mode=False,
@@ -235,7 +247,7 @@ def main() -> t.NoReturn:
             check_node_name(params["node"])
         if params["timeout"] is not None:
             check_range("timeout", params["timeout"], TIMEOUT_RANGE)
-        client, policy = open_cluster(module, finishing=params["event"] in ("acted", "fail", "hold", "verify"))
+        client, policy = open_cluster(module, finishing=params["event"] in FINISHING)
         healer = Healer(client, policy, params["cluster_uid"], params["holder"], params["token"])
         if params["event"] == "note":
             written = healer.write_notes(params["notes"])
@@ -246,7 +258,9 @@ def main() -> t.NoReturn:
         elif params["event"] == "acted":
             outcome = healer.acted(params["node"], params["node_uid"], params["text"])
         elif params["event"] == "hold":
-            outcome = healer.hold(params["node"], params["node_uid"], params["rung"], params["text"])
+            outcome = healer.hold(params["node"], params["node_uid"], params["rung"], params["text"], params["silent"])
+        elif params["event"] == "answered":
+            outcome = healer.answered(params["node"], params["node_uid"], params["text"])
         elif params["event"] == "fail":
             outcome = healer.fail(params["node"], params["node_uid"], params["text"])
         else:

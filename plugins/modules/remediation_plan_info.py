@@ -132,6 +132,15 @@ actions:
       description: For such a rung, what the node says of its machine at its provider (C(spec.providerID)); else empty.
       type: str
       sample: ""
+    silent:
+      description: Whether the rung was chosen because the host has not answered, so that nothing softer can be done for it.
+      type: bool
+      sample: false
+    witnesses:
+      description: For such a rung, the inventory hosts of nodes that are well. One of them must answer, to show that the way to the hosts is open.
+      type: list
+      elements: str
+      sample: []
     deadline_seconds:
       description: Within how many seconds the role ends, its connection time-outs included.
       type: int

@@ -209,3 +209,28 @@ def test_the_ladder_ends_with_a_reboot_where_the_policy_names_a_driver_and_only_
     again = whole.heal(selfheal_policy=policy)
     assert (again.code, again.changed) == (0, 0), again.output
     assert starts(whole, sick, since) == 1
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("fault", ["kill", "pause"])
+def test_the_ladder_reboots_a_host_that_is_silent_and_no_other(whole: Drill, fault: str) -> None:
+    sick, env = whole.worker(), whole.cluster.env()
+    docker(fault, sick, env=env)
+    whole.wait_ready(sick, "Unknown")
+    whole.wait_until_due(sick)
+    policy: dict[str, Any] = {"cooldown": 0, "thresholds": {"NodeReady": 5, "NodeHeartbeat": 5}, "waiting_timeout": 120}
+    since = now()
+
+    # Without a driver that does without the host it stays as it is, however often it is asked.
+    for driver in ({}, {"reboot_driver": "ssh"}):
+        held = whole.heal(selfheal_policy=policy | driver)
+        assert held.code == 2 and f"NOT_TRIED kubelet_restart on {sick}" in held.output, held.output
+    [incident] = whole.incidents()
+    assert [refusal["guard"] for refusal in incident["status"]["refusals"]] == ["silent_host"]
+    assert incident["status"]["attempts"] == 0 and starts(whole, sick, since) == 0 and whole.ready(sick) != "True"
+
+    run = whole.heal(selfheal_policy=policy | {"reboot_driver": "docker"})
+    assert run.code == 0 and f"REPAIRED node_reboot on {sick}" in run.output, run.output
+    assert starts(whole, sick, since) == 1 and whole.ready(sick) == "True"
+    status = whole.incidents()[0]["status"]
+    assert (status["phase"], status["outcome"], status["attempts"]) == ("Recovered", "Repaired", 1)

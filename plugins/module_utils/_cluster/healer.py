@@ -45,9 +45,10 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan imp
     FORGET,
     HOST,
     OPEN,
+    SILENT,
     Plan,
     expired,
-    is_out_of_reach,
+    is_silent,
     make_plan,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
@@ -240,7 +241,7 @@ class Healer:
             Event.BEGIN,
             now,
             self._holder,
-            f"attempt {incident.attempts + 1}: {rung}",
+            f"attempt {incident.attempts + 1}: {rung}{' (its host does not answer)' if action.silent else ''}",
             rung=rung,
             seconds=self._policy.repair_deadline,
             boot_id=machine.boot_id if machine is not None else "",
@@ -261,14 +262,28 @@ class Healer:
         now = fresh.snapshot.observed_at
         return self._write(step(incident, Event.HOLD, now, self._holder, note.message, refusals=note.refusals))
 
-    def hold(self, node: str, node_uid: str, rung: str, message: str) -> Outcome:
-        """The host could not be reached, or is not the node: nothing was tried, and the next plan asks others first."""
+    def hold(self, node: str, node_uid: str, rung: str, message: str, silent: bool = False) -> Outcome:
+        """The host could not be reached, or is not the node: nothing was tried, and the next plan asks others first.
+
+        :param silent: it was asked, and gave no answer at all, so that the next plan may do what needs none.
+        """
         now = self._renew()
         incident = self._current(node, node_uid)
-        if incident.phase.under_repair or is_out_of_reach(incident):
+        guard = SILENT if silent else HOST
+        if incident.phase.under_repair or any(refusal.guard == guard for refusal in incident.refusals):
             return Outcome(True, message, None, False)
         # Every guard has agreed, so what they said before is over.
-        refusals = (Refusal(node, rung, HOST, message),)
+        refusals = (Refusal(node, rung, guard, message),)
+        moved = step(incident, Event.HOLD, now, self._holder, message, refusals=refusals)
+        return Outcome(True, message, self._write(moved), True)
+
+    def answered(self, node: str, node_uid: str, message: str) -> Outcome:
+        """A host that was silent answers, so that the next plan begins with what is softer than a reboot."""
+        now = self._renew()
+        incident = self._current(node, node_uid)
+        if incident.phase.under_repair or not is_silent(incident):
+            return Outcome(True, message, None, False)
+        refusals = tuple(refusal for refusal in incident.refusals if refusal.guard != SILENT)
         moved = step(incident, Event.HOLD, now, self._holder, message, refusals=refusals)
         return Outcome(True, message, self._write(moved), True)
 

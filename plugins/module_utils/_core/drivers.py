@@ -201,6 +201,22 @@ def options_for(
     return options, mistakes
 
 
+def unnamed(name: str, given: Mapping[str, Any], provider_id: str) -> str:
+    """Why a driver's machine cannot be known for the node's without asking its host who it is, or an empty text.
+
+    A providerID comes from the cluster and names one machine; what an inventory says may be another one's.
+    """
+    driver = DRIVERS.get(name)
+    if driver is None or driver.answers:
+        return f"driver {name} needs the host to answer"
+    options, mistakes = _named_by(name, driver, provider_id)
+    if mistakes or not any(option in options for option in _BY_ID):
+        return f"the node's providerID {ascii(provider_id)[:80]} names no machine to driver {name}"
+    if driver.provider == "*" and not any(f"{{{option}}}" in (given.get("argv") or ()) for option in _BY_ID):
+        return "argv has no word {instance}, so the command does not know which machine is meant"
+    return ""
+
+
 def _named_by(name: str, driver: Driver, provider_id: str) -> tuple[dict[str, Any], list[str]]:
     if not provider_id or not driver.provider:
         return {}, []

@@ -71,6 +71,7 @@ ADVICE: Mapping[str, str] = {
     "paused": "end the pause, selfheal.kubernetes.resume: with selfheal_nodes={node} if it is the node's, without if it"
     " is the cluster's",
     "same_machine": "delete the Node that is no more: kubectl delete node ...",
+    "silent_host": "see why the host does not answer; the policy's reboot_driver allows to reboot it by its provider",
     "storm_cooldown": _TIME_SETTLES,
     "transient_tolerance": _TIME_SETTLES,
     "under_repair": "nothing: the node has until then to come back",

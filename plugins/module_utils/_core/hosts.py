@@ -4,13 +4,31 @@
 
 # Private to this collection: no promise is made about names or behaviour.
 
-"""From a node to the inventory host that is the same machine."""
+"""From a node to the inventory host that is the same machine, and whether that host is silent."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Node
+
+# How connections say that nobody has answered at all.
+_NO_ANSWER = re.compile(
+    r"time[sd]? ?-?out|expected time frame|no route to host|connection (?:was )?(?:refused|reset|closed|aborted)"
+    r"|closed by remote host"
+    r"|host is (?:down|unreachable)|network is unreachable|broken pipe|is not running|is paused"
+    # A shell that answers, of a system that can neither read nor start anything any more.
+    r"|input/output error|cannot fork|cannot allocate memory|resource temporarily unavailable",
+    re.IGNORECASE,
+)
+# How they say that the fault may be on our side: a key, a name, an inventory. A silence that people make is none.
+_OUR_SIDE = re.compile(
+    r"permission denied|authenticat|verification failed|identification has changed|could not resolve|not known"
+    r"|name resolution|no such|not found|bad |invalid|passphrase|unprotected",
+    re.IGNORECASE,
+)
+_TIMED_OUT = (124, 137)
 
 
 class HostError(ValueError):
@@ -43,3 +61,16 @@ def match_host(node: Node, hosts: Mapping[str, Iterable[str]]) -> str:
             " ansible_host, selfheal_node and selfheal_node_address)"
         )
     raise HostError(f"node {node.name}: several inventory hosts match {looked_for}: {', '.join(matches)}")
+
+
+def is_silent(words: str, status: int | None = None) -> bool:
+    """Whether a host that was asked for its machine-id, and has not told it, has given no answer at all.
+
+    Only what is known to be a silence is one, because a reboot may rest on it.
+
+    :param words: everything that was said instead, by the host or about the connection to it.
+    :param status: how the command has ended, if it has; 124 and 137 are those of a time limit.
+    """
+    if _OUR_SIDE.search(words):
+        return False
+    return status in _TIMED_OUT or _NO_ANSWER.search(words) is not None

@@ -17,6 +17,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks i
     node_heartbeat,
     node_ready,
 )
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drivers import DRIVERS
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Remedy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 
@@ -102,5 +103,27 @@ def rung_for(reason: str, most: Remedy, attempts: int, ladders: Ladders = LADDER
     :param most: the strongest thing that may be done; what is beyond it is no part of the ladder.
     :param ladders: reason to its rungs, the softest first.
     """
-    ladder = [rung for rung in ladders.get(reason, ()) if most.includes(rung.remedy)]
+    ladder = _allowed(reason, most, ladders)
     return ladder[min(attempts, len(ladder) - 1)] if ladder else None
+
+
+def rung_from_afar(reason: str, most: Remedy, last: str, policy: Policy, ladders: Ladders = LADDERS) -> Rung | None:
+    """The rung to try on a host that does not answer: the first that its provider carries out without it.
+
+    The rungs below cannot be tried at all, so they neither count nor are waited for.
+
+    :param last: the name of the rung that was tried last, above which it goes on; the last one is repeated.
+    """
+    ladder = [rung for rung in _allowed(reason, most, ladders) if _works_from_afar(rung, policy)]
+    names = [rung.name for rung in ladder]
+    at = names.index(last) + 1 if last in names else 0
+    return ladder[min(at, len(ladder) - 1)] if ladder else None
+
+
+def _allowed(reason: str, most: Remedy, ladders: Ladders) -> list[Rung]:
+    return [rung for rung in ladders.get(reason, ()) if most.includes(rung.remedy)]
+
+
+def _works_from_afar(rung: Rung, policy: Policy) -> bool:
+    driver = getattr(policy, rung.driver) if rung.driver else ""
+    return bool(driver) and not (driver in DRIVERS and DRIVERS[driver].answers)

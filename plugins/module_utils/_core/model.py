@@ -337,7 +337,11 @@ class Incident:
 
 @dataclass(frozen=True)
 class Action:
-    """A repair that every guard allows; ``driver`` and ``provider_id`` are for a rung that has drivers."""
+    """A repair that every guard allows; ``driver`` and ``provider_id`` are for a rung that has drivers.
+
+    ``silent`` says that it was chosen because the host does not answer, so that nothing softer can be done for it. It
+    needs one of the ``witnesses``, inventory hosts of nodes that are well, to show that the way to the hosts is open.
+    """
 
     node: str
     node_uid: str
@@ -351,6 +355,8 @@ class Action:
     host: str = ""
     driver: str = ""
     provider_id: str = ""
+    silent: bool = False
+    witnesses: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The action as modules return it."""
@@ -367,4 +373,6 @@ class Action:
             "machine_id": self.machine_id,
             "driver": self.driver,
             "provider_id": self.provider_id,
+            "silent": self.silent,
+            "witnesses": list(self.witnesses),
         }

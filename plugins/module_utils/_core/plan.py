@@ -26,6 +26,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder i
     LADDERS,
     Ladders,
     rung_for,
+    rung_from_afar,
     usable,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import Event
@@ -69,10 +70,13 @@ class Note:
 
 
 OPEN, FORGET = "open", "forget"
-# What stands in the place of a guard's name where a node has no host that can be repaired.
-HOST = "host"
+# What stands in the place of a guard's name where a node has no host that can be repaired, and where that host was
+# asked and gave no answer at all.
+HOST, SILENT = "host", "silent_host"
 # A storm must neither flood a job's log nor the API server; what is left out comes with the next run.
 LIST_LIMIT = 100
+# How many hosts may show that it is not the way to them that is broken; the first that answers is enough.
+WITNESSES = 3
 QUIET = frozenset(guard.name for guard in GUARDS if guard.quiet)
 
 
@@ -189,7 +193,10 @@ def make_plan(
                 " was wrong, delete them to allow new attempts before"
             )
         most = finding.remedy.at_most(Remedy.REBOOT) if node.has_gpu else finding.remedy
-        rung = rung_for(finding.reason, most, incident.attempts if incident else 0, ladders)
+        afar = None
+        if incident is not None and is_silent(incident):
+            afar = rung_from_afar(finding.reason, most, incident.rung, policy, ladders)
+        rung = afar or rung_for(finding.reason, most, incident.attempts if incident else 0, ladders)
         if rung is None:
             known = rung_for(finding.reason, Remedy.REPLACE, 0, ladders) is not None
             allowed = "policy.remedies allows" if most is finding.remedy else "it is a GPU node, which is given"
@@ -205,7 +212,8 @@ def make_plan(
         )
         now_situation = replace(
             situation,
-            planned=frozenset(a.node for a in actions) - unreached,
+            # One that most likely cannot be reached takes nobody's place, unless it can be repaired all the same.
+            planned=frozenset(a.node for a in actions if a.silent or a.node not in unreached),
             planned_disruptive=frozenset(a.node for a in actions if a.disruptive),
         )
         objections = {guard.name: guard.objection(candidate, now_situation) for guard in GUARDS}
@@ -238,6 +246,7 @@ def make_plan(
                 driver=getattr(policy, rung.driver) if rung.driver else "",
                 # Whoever may write nodes can write any text there; one that is longer than any names no machine.
                 provider_id=node.provider_id[: MAX_LENGTH + 1] if rung.driver else "",
+                silent=afar is not None,
             )
         )
     blocked = _blocked(judgement, policy, expected_uid, snapshot.cluster_uid)
@@ -272,12 +281,34 @@ def with_hosts(plan: Plan, snapshot: Snapshot, hosts: Mapping[str, Iterable[str]
         if other is not None:
             raise HostError(f"inventory host {host} is meant for node {action.node}, and is called like node {other}")
     refusals = tuple(_with_host(r, nodes[r.node], hosts) for r in plan.refusals)
+    witnesses = _witnesses(snapshot, hosts) if any(action.silent for action in placed.values()) else ()
     return replace(
         plan,
-        actions=tuple(placed.values()),
+        actions=tuple(replace(a, witnesses=witnesses) if a.silent else a for a in placed.values()),
         refusals=(*refusals, *homeless),
         people=(*plan.people, *(r.message for r in homeless)),
     )
+
+
+def _witnesses(snapshot: Snapshot, hosts: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
+    """Inventory hosts of nodes that are Ready and renew their Leases; none of those is under repair."""
+    found: list[str] = []
+    for node in snapshot.nodes or ():
+        heartbeat = (snapshot.heartbeats or {}).get(node.name)
+        if (
+            len(found) == WITNESSES
+            or not node.is_ready
+            or heartbeat is None
+            or not heartbeat.alive(snapshot.observed_at)
+        ):
+            continue
+        try:
+            host = match_host(node, hosts)
+        except HostError:
+            continue
+        if host != "localhost" and host not in found:
+            found.append(host)
+    return tuple(found)
 
 
 def _with_host(refusal: Refusal, node: Node, hosts: Mapping[str, Iterable[str]]) -> Refusal:
@@ -292,7 +323,12 @@ def _with_host(refusal: Refusal, node: Node, hosts: Mapping[str, Iterable[str]])
 
 def is_out_of_reach(incident: Incident) -> bool:
     """Whether the last that was to be done for the node came to nothing because of its host."""
-    return any(refusal.guard == HOST for refusal in incident.refusals)
+    return any(refusal.guard in (HOST, SILENT) for refusal in incident.refusals)
+
+
+def is_silent(incident: Incident) -> bool:
+    """Whether the node's host was asked, and gave no answer, when something was to be done for it."""
+    return any(refusal.guard == SILENT for refusal in incident.refusals)
 
 
 def _same_trouble(one: str, other: str) -> bool:
@@ -359,7 +395,7 @@ def _held(
     """The wishes, and the guards that say no where they are not the ones that are remembered."""
     # That its host was out of reach is forgotten only by a repair that begins: or else two such nodes would take turns
     # in keeping each other from being asked.
-    unreached = () if incident is None else tuple(r for r in incident.refusals if r.guard == HOST)
+    unreached = () if incident is None else tuple(r for r in incident.refusals if r.guard in (HOST, SILENT))
     wishes, refusals = list(wishes), (*refusals, *unreached)
     yield from wishes
     if incident is not None and incident.phase.under_repair and not wishes:

@@ -20,6 +20,8 @@ from lab.paths import CHECKOUT
 
 PLAYBOOKS, ROLES = CHECKOUT / "playbooks", CHECKOUT / "roles"
 HOST = "{{ repair_node_action.host }}"
+# What is only looked at runs on these, and what is done on the first of them.
+HOSTS = {HOST, "{{ __repair_node_witness }}"}
 TURN = [PLAYBOOKS / "tasks" / f"{name}.yml" for name in ("act", "repair", "slot", "stretch", "turn")]
 INCLUDES = {"ansible.builtin.include_tasks", "ansible.builtin.import_tasks", "ansible.builtin.include_role"}
 
@@ -46,13 +48,15 @@ def leaves(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 def all_tasks() -> list[dict[str, Any]]:
     play = read(PLAYBOOKS / "heal.yml")[0]
     assert "ansible_become" not in play.get("vars", {}) and "become" not in play
-    read_here = [play["tasks"], read(ROLES / "repair_node" / "tasks" / "main.yml"), *map(read, TURN)]
+    role = [read(path) for path in sorted((ROLES / "repair_node" / "tasks").glob("*.yml"))]
+    assert len(role) == 2
+    read_here = [play["tasks"], *role, *map(read, TURN)]
     return [task for tasks in read_here for task in leaves(tasks)]
 
 
 def test_the_hosts_become_holds_on_the_hosts_and_on_no_controller() -> None:
     tasks = all_tasks()
-    on_host = [task for task in tasks if task.get("delegate_to") == HOST]
+    on_host = [task for task in tasks if task.get("delegate_to") in HOSTS]
     assert on_host and len(tasks) > 20
     for task in tasks:
         if task in on_host:
@@ -128,7 +132,7 @@ def test_the_controller_s_own_is_the_same_by_its_own_clock() -> None:
         assert (done.returncode, done.stdout) == (71, ""), since
     assert not set(fence(123, 45, "_local")) & set("'\"`")
     roles = includes(read(ROLES / "repair_node" / "tasks" / "main.yml"))
-    [rung] = [one for one in roles if one["ansible.builtin.include_role"]["tasks_from"] == "rung"]
+    [rung] = [one for one in roles if one.get("ansible.builtin.include_role", {}).get("tasks_from") == "rung"]
     assert rung["vars"]["repair_node_local_fence"] == "{{ __repair_node_local_fence }}"
 
 
@@ -137,6 +141,38 @@ def test_what_a_driver_is_given_is_checked_before_anything_is_begun() -> None:
     names = [task["name"] for task in outer]
     begun = names.index("Look again, and begin if the repair is still called for")
     assert names.index("Check what a driver is given") < begun
+
+
+def test_a_host_that_has_said_nothing_has_a_fence_that_is_never_open() -> None:
+    since = read(ROLES / "repair_node" / "vars" / "main.yml")["__repair_node_since"]
+    assert "default(['-1'], true)" in since
+    done = run(f"{fence(-1, 2**31)} echo done")
+    assert (done.returncode, done.stdout) == (71, "")
+
+
+def test_a_silent_host_is_rebooted_only_while_it_is_silent_and_another_answers() -> None:
+    """Each of these ends the repair before anything is begun; the role and the simulation rely on their order."""
+    main = read(ROLES / "repair_node" / "tasks" / "main.yml")[1]["block"]
+    names = [task["name"] for task in main]
+    asked, begun = (
+        names.index("Go by what a silent host says now"),
+        names.index("Look again, and begin if the repair is still called for"),
+    )
+    assert asked < begun and main[asked]["ansible.builtin.include_tasks"] == "silent.yml"
+    tasks = {task["name"]: task for task in read(ROLES / "repair_node" / "tasks" / "silent.yml")}
+    ends = {name: task["when"] for name, task in tasks.items() if "ansible.builtin.fail" in task}
+    assert ends == {
+        "Leave it to softer repairs": "__repair_node_heard",
+        "Stop if nobody can tell whether it is silent": "not __repair_node_host | selfheal.kubernetes.host_is_silent",
+        "Stop if none of them answers": (
+            "__repair_node_witnessed.results | default([]) | map(attribute='stdout', default='')"
+            " | select('search', 'uptime=') | length == 0"
+        ),
+    }
+    # What only a host that answers can tell is asked of no silent one, and of every other.
+    for name in ("Stop if the host is not the node", "Stop if the host has no clock to measure by"):
+        [task] = [task for task in main if task["name"] == name]
+        assert task["when"][0] == "not repair_node_action.silent | default(false)"
 
 
 def test_it_stands_within_quotes_and_holds_nothing_but_numbers() -> None:
@@ -153,7 +189,7 @@ def test_it_stands_within_quotes_and_holds_nothing_but_numbers() -> None:
 @pytest.mark.parametrize("role", ["container_runtime_restart", "kube_proxy_restart", "kubelet_restart"])
 def test_every_role_of_a_rung_puts_it_in_front_of_what_it_changes(role: str) -> None:
     """The command that changes a host, as the rung's entry point makes it and as the role alone does."""
-    rung = read(ROLES / role / "tasks" / "rung.yml")[0]
+    rung = read(ROLES / role / "tasks" / "rung.yml")[-1]
     assert rung["ansible.builtin.include_role"] == {"name": f"selfheal.kubernetes.{role}"}
     assert rung["vars"][f"__{role}_fence"] == "{{ repair_node_fence }}"
     assert rung["vars"][f"{role}_always"] is True
@@ -166,6 +202,16 @@ def test_every_role_of_a_rung_puts_it_in_front_of_what_it_changes(role: str) -> 
     assert len(raws) == 1
     script = raws[0].partition("sh -c '")[2]
     assert script.lstrip().startswith(f"{{{{ __{role}_fence }}}}\n")
+
+
+def test_a_certificate_that_has_ended_is_renewed_instead_of_a_restart_alone() -> None:
+    look, renew, restart = read(ROLES / "kubelet_restart" / "tasks" / "rung.yml")
+    role = "selfheal.kubernetes.kubelet_certificates"
+    assert look["ansible.builtin.include_role"] == {"name": role, "tasks_from": "ended"} and "when" not in look
+    assert renew["ansible.builtin.include_role"] == {"name": role, "tasks_from": "rung"}
+    assert (renew["when"], restart["when"]) == ("kubelet_certificates_ended", "not kubelet_certificates_ended")
+    [certificates] = read(ROLES / "kubelet_certificates" / "tasks" / "rung.yml")
+    assert certificates["vars"]["__kubelet_certificates_fence"] == "{{ repair_node_fence }}"
 
 
 def test_every_rung_has_a_role_with_an_entry_point_for_it() -> None:

@@ -387,6 +387,48 @@ def test_a_host_out_of_reach_is_remembered_once_and_costs_no_attempt() -> None:
     assert place.kept["w1-1"].refusals == ()
 
 
+def test_a_silent_host_is_remembered_apart_from_one_that_is_another_machine() -> None:
+    place = begun_place()
+    for silent, guard, expected in (
+        (False, "host", ["PUT w1-1"]),
+        (True, "silent_host", ["PUT w1-1"]),
+        (True, "silent_host", []),
+        (False, "host", ["PUT w1-1"]),
+    ):
+        place.api.writes.clear()
+        place.healer.hold("w1", "uid-w1", "kubelet_restart", "w1 cannot be reached", silent)
+        assert place.written == expected
+        assert [r.guard for r in place.kept["w1-1"].refusals] == [guard]
+
+
+def test_a_host_that_answers_again_is_silent_no_more() -> None:
+    place = begun_place()
+    place.healer.hold("w1", "uid-w1", "kubelet_restart", "w1 cannot be reached", silent=True)
+    for expected in (["PUT w1-1"], []):
+        place.api.writes.clear()
+        assert place.healer.answered("w1", "uid-w1", "w1 answers again").proceed
+        assert place.written == expected
+        assert place.kept["w1-1"].refusals == ()
+    # What else is remembered of the host is not its silence.
+    place.healer.hold("w1", "uid-w1", "kubelet_restart", "w1 is another machine")
+    place.api.writes.clear()
+    place.healer.answered("w1", "uid-w1", "w1 answers again")
+    assert place.written == []
+
+
+def test_a_reboot_for_silence_says_so_in_the_story() -> None:
+    place = begun_place()
+    place.nodes[0] = replace(sick(), provider_id="kind://docker/lab/w1")
+    place.silent.add("w1")
+    place.policy = replace(HEALING, reboot_driver="docker")
+    place.healer.hold("w1", "uid-w1", "kubelet_restart", "w1 cannot be reached", silent=True)
+    assert not place.healer.begin("w1", "uid-w1", "kubelet_restart").proceed
+    assert place.healer.begin("w1", "uid-w1", "node_reboot").proceed
+    one = place.kept["w1-1"]
+    assert one.history[-1].message == "attempt 1: node_reboot (its host does not answer)"
+    assert (one.rung, one.refusals) == ("node_reboot", ())
+
+
 def test_a_node_that_came_back_is_left_alone() -> None:
     place = begun_place()
     place.nodes[0] = well()

@@ -12,6 +12,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drivers 
     WordError,
     fill_words,
     options_for,
+    unnamed,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,3 +104,34 @@ def test_the_registry_makes_sense() -> None:
         assert name.isidentifier() and driver.about
         assert set(driver.environment) <= set(driver.options)
         assert not driver.module or driver.module.count(".") == 2
+
+
+BY_THE_ID = {
+    "azure": (
+        "azure:///subscriptions/1b2c3d4e-0a1b-4c2d-8e3f-0123456789ab/resourceGroups/g/providers/Microsoft.Compute"
+        "/virtualMachines/w1"
+    ),
+    "civo": "civo://779d651a-8e10-4019-9cc0-448451d16157",
+    "docker": "kind://docker/lab/w1",
+    "ec2": "aws:///eu-west-1a/i-0123456789abcdef0",
+    "gcp": "gce://my-project-1/europe-west4-b/w1",
+    "hetzner": "hcloud://42",
+    "openstack": "openstack:///779d651a-8e10-4019-9cc0-448451d16157",
+}
+
+
+@pytest.mark.parametrize("name", sorted(DRIVERS))
+def test_whose_machine_is_known_without_asking_the_host(name: str) -> None:
+    """By the providerID of its own provider alone, whatever else is given."""
+    given = {"instance": "i-0123456789abcdef0", "bmc": "bmc.example.org", "resource_id": "/a/b/c/d"}
+    assert (unnamed(name, given, BY_THE_ID.get(name, "")) == "") == (name in BY_THE_ID)
+    for other, text in BY_THE_ID.items():
+        assert (unnamed(name, given, text) == "") == (name == other), (name, text)
+    assert unnamed(name, given, "")
+
+
+def test_a_command_has_to_be_told_which_machine_is_meant() -> None:
+    assert unnamed("command", {"argv": ["x", "{instance}"]}, "hcloud://42") == ""
+    assert "has no word {instance}" in unnamed("command", {"argv": ["x", "{node}"]}, "hcloud://42")
+    assert "names no machine" in unnamed("command", {"argv": ["x", "{instance}"]}, "")
+    assert "names no machine" in unnamed("command", {"argv": ["x", "{instance}"]}, "nobody://42")

@@ -214,7 +214,7 @@ def test_what_people_have_approved_is_told() -> None:
 
 
 def test_every_guard_has_its_advice() -> None:
-    assert set(ADVICE) == {guard.name for guard in GUARDS} | {"ladder", "host"}
+    assert set(ADVICE) == {guard.name for guard in GUARDS} | {"ladder", "host", "silent_host"}
     for guard in ADVICE:
         (line,) = lines_of(held(CONFIRMED, Refusal("w1", "reboot", guard, "no")), "PEOPLE")
         assert line.startswith(f"{guard}: ") and "{" not in line

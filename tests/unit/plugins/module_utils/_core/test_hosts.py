@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts import HostError, match_host
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts import HostError, is_silent, match_host
 from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import node
 
 ONE = node("w1", addresses=("10.0.0.11", "fd00::11"))
@@ -67,3 +67,46 @@ def test_letters_are_not_aliases() -> None:
 def test_empty_aliases_match_nothing() -> None:
     with pytest.raises(HostError):
         match_host(node("w1"), {"h": [""], "g": [""]})
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        ("Failed to connect to the host via ssh: ssh: connect to host 10.0.0.1 port 22: Connection timed out", None),
+        ("ssh: connect to host 10.0.0.1 port 22: No route to host", 255),
+        ("ssh: connect to host 10.0.0.1 port 22: Connection refused", 255),
+        ("Connection timed out during banner exchange", 255),
+        ("kex_exchange_identification: Connection closed by remote host", 255),
+        ("Timed out after 30 second(s).", None),
+        ("The raw action failed to execute in the expected time frame (30) and was terminated", None),
+        ("Error response from daemon: container 5f3c is not running", 1),
+        ("Error response from daemon: Container 5f3c is paused, unpause the container before exec", 1),
+        ("cat: /etc/machine-id: Input/output error", 1),
+        ("sh: 1: Cannot fork", 2),
+        ("", 124),
+        ("", 137),
+    ],
+)
+def test_a_silence(words: str, status: int | None) -> None:
+    assert is_silent(words, status)
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        ("", None),
+        ("", 0),
+        ("cat: /etc/machine-id: No such file or directory", 1),
+        ("root@10.0.0.1: Permission denied (publickey).", 255),
+        ("Host key verification failed. Connection closed by remote host", 255),
+        ("@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @ Connection closed", 255),
+        ("ssh: Could not resolve hostname w1: Name or service not known", 255),
+        ("Too many authentication failures, connection closed", 255),
+        ("Error response from daemon: No such container: w1", 1),
+        ("Error response from daemon: No such container: w1", 124),
+        ("the connection plugin 'x' was not found", None),
+        ("something new under the sun", 1),
+    ],
+)
+def test_what_may_be_our_own_fault_is_none(words: str, status: int | None) -> None:
+    assert not is_silent(words, status)

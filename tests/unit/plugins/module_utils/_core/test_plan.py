@@ -543,6 +543,8 @@ def test_an_action_as_modules_return_it() -> None:
         "machine_id": "00000000000000000000000000007731",
         "driver": "",
         "provider_id": "",
+        "silent": False,
+        "witnesses": [],
     }
 
 
@@ -608,6 +610,88 @@ def test_a_host_that_was_out_of_reach_keeps_nobody_waiting() -> None:
     assert [a.node for a in plan_for(seen, [off, told], policy=HEALING_ONE).actions] == ["w2"]
     before = [a.node for a in plan_for(seen, [replace(off, refusals=()), told], policy=HEALING_ONE).actions]
     assert before == ["w1"]
+
+
+# --- hosts that give no answer
+
+BY_PROVIDER = replace(HEALING, reboot_driver="docker")
+
+
+def silent_since(*attempted: float, guard: str = "silent_host", rung: str = "", **changes: object) -> Incident:
+    refusals = (Refusal("w1", "kubelet_restart", guard, "w1 cannot be reached: Connection timed out"),)
+    return incident("w1", attempted=attempted, refusals=refusals, rung=rung, **changes)
+
+
+def dead_for(seconds: float) -> Snapshot:
+    return snapshot([sick("w1", seconds=seconds, provider_id="kind://docker/lab/w1"), *fleet(9)], silent=["w1"])
+
+
+def test_a_silent_host_is_rebooted_by_its_provider_without_what_needs_the_host() -> None:
+    [action] = plan_for(dead_for(600), [silent_since()], BY_PROVIDER).actions
+    assert (action.rung, action.silent, action.disruptive) == ("node_reboot", True, True)
+    assert (action.driver, action.provider_id) == ("docker", "kind://docker/lab/w1")
+
+
+@pytest.mark.parametrize(
+    ("guard", "driver"),
+    [
+        pytest.param("host", "docker", id="it answers, and is another machine"),
+        pytest.param("silent_host", "ssh", id="the driver needs the host"),
+        pytest.param("silent_host", "", id="there is no driver"),
+        pytest.param("paused", "docker", id="something else"),
+    ],
+)
+def test_what_is_no_silence_or_has_no_provider_begins_with_the_softest(guard: str, driver: str) -> None:
+    policy = replace(HEALING, reboot_driver=driver)
+    [action] = plan_for(dead_for(600), [silent_since(guard=guard)], policy).actions
+    assert (action.rung, action.silent) == ("kubelet_restart", False)
+
+
+def test_a_reboot_for_silence_waits_for_the_threshold_and_asks_every_guard() -> None:
+    assert plan_for(dead_for(299), [silent_since()], BY_PROVIDER).actions == ()
+    # Its Lease moves, so somebody there is alive.
+    alive = snapshot([sick("w1", provider_id="kind://docker/lab/w1"), *fleet(9)])
+    plan = plan_for(alive, [silent_since()], BY_PROVIDER)
+    assert plan.actions == () and "vantage_points" in {r.guard for r in plan.refusals}
+
+
+def test_above_a_reboot_that_has_not_helped_there_is_only_what_is_stronger() -> None:
+    one = replace(REBOOT, driver="reboot_driver")
+    other = replace(REPLACE, driver="reboot_driver")
+    ladders = dict.fromkeys(LADDERS, (KUBELET_RESTART, KUBELET_RESTART, one, other))
+    wanted = {"": "reboot", "kubelet_restart": "reboot", "reboot": "replace", "replace": "replace"}
+    for last, rung in wanted.items():
+        [action] = plan_for(dead_for(6000), [silent_since(4000, rung=last)], BY_PROVIDER, ladders=ladders).actions
+        assert (action.rung, action.silent) == (rung, True)
+
+
+def test_a_repair_that_can_be_done_takes_its_place_in_the_budget() -> None:
+    seen = snapshot(
+        [sick(name, seconds=600, provider_id=f"kind://docker/lab/{name}") for name in ("w1", "w2")] + fleet(18),
+        silent=["w1", "w2"],
+    )
+    both = [silent_since(), replace(silent_since(), name="w2-1", node="w2", node_uid="uid-w2")]
+    policy = replace(BY_PROVIDER, max_repairs=1)
+    assert [a.node for a in plan_for(seen, both, policy).actions] == ["w1"]
+
+
+def test_witnesses_are_hosts_of_nodes_that_are_well() -> None:
+    nodes = [*(dead_for(600).nodes or ()), sick("w2", seconds=5), *(node(f"w{number}") for number in range(3, 13))]
+    seen = snapshot(nodes, silent=["w1", "other-0"])
+    hosts = {n.name: [] for n in nodes if n.name != "other-1"} | {"localhost": ["other-2"]}
+    hosts.pop("other-2")
+    plan = with_hosts(plan_for(seen, [silent_since()], BY_PROVIDER), seen, hosts)
+    [action] = [a for a in plan.actions if a.node == "w1"]
+    assert action.witnesses == ("other-3", "other-4", "other-5")
+    soft = with_hosts(plan_for(seen, [incident("w1")], BY_PROVIDER), seen, hosts)
+    assert [a.witnesses for a in soft.actions] == [()]
+
+
+def test_silence_is_remembered_until_a_repair_begins() -> None:
+    """Or else two runs would take turns in asking the host and its provider."""
+    paused = snapshot([sick("w1", annotations={"selfheal.kubernetes/paused": "x"}), *fleet(9)], silent=["w1"])
+    [note] = plan_for(paused, [silent_since()], BY_PROVIDER).notes
+    assert {r.guard for r in note.refusals} == {"paused", "silent_host"}
 
 
 def test_two_nodes_on_one_host_stop_the_plan() -> None:
