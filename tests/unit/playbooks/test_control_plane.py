@@ -108,6 +108,9 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
         file = collection / "roles" / "control_plane_repair" / "tasks" / f"{name}.yml"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(yaml.safe_dump([said, *tasks]), encoding="utf-8")
+    # The words of a host go through a filter of the collection.
+    for part in ("filter", "module_utils"):
+        shutil.copytree(CHECKOUT / "plugins" / part, collection / "plugins" / part)
     (collection / "plugins" / "modules").mkdir(parents=True)
     (collection / "plugins" / "modules" / "api_server_info.py").write_text(MODULE, encoding="utf-8")
     (folder / "play.yml").write_text(yaml.safe_dump([play(folder, name) for name in CASES]), encoding="utf-8")

@@ -391,7 +391,7 @@ def test_no_message_hands_on_what_moves_a_terminal() -> None:
         for task in leaves(read(role, "tasks")):
             said = str(task.get("ansible.builtin.fail", {}).get("msg", ""))
             if ".stdout" in said or ".stderr" in said:
-                assert "regex_replace('[^!-~]+', ' ')" in said, task["name"]
+                assert "| selfheal.kubernetes.one_line(" in said, task["name"]
 
 
 # --- kube-proxy under containerd and under others
