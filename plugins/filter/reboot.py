@@ -14,6 +14,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.boots im
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drivers import (
     DRIVERS,
     WordError,
+    contradictions,
     fill_words,
     options_for,
     unnamed,
@@ -50,15 +51,23 @@ def reboot_options(given: Mapping[str, t.Any], name: str, node_provider_id: str 
 
 
 def reboot_mistakes(
-    given: Mapping[str, t.Any], name: str, node_provider_id: str = "", silent: bool = False
+    given: Mapping[str, t.Any],
+    name: str,
+    node_provider_id: str = "",
+    silent: bool = False,
+    trusted: bool = False,
+    strict: bool = False,
 ) -> list[str]:
     """Everything that keeps a driver from being used, one line each."""
     mistakes = options_for(str(name), given, node_provider_id, os.environ)[1]
-    why = unnamed(str(name), given, node_provider_id) if silent else ""
-    if why:
-        mistakes.append(
-            f"{why}, and the host is silent: if its inventory names the right machine, set node_reboot_trust_inventory"
-        )
+    if strict:
+        mistakes += contradictions(str(name), given, node_provider_id)
+    if silent and name in DRIVERS and DRIVERS[name].answers:
+        mistakes.append(f"driver {name} needs the host to answer, and it is silent")
+    elif silent and not trusted:
+        why = unnamed(str(name), given, node_provider_id)
+        vouch = "if its inventory names the right machine, set node_reboot_trust_inventory"
+        mistakes += [f"{why}, and the host is silent: {vouch}"] if why else []
     driver = DRIVERS.get(str(name))
     if driver and driver.module and not module_loader.find_plugin_with_context(driver.module).resolved:
         collection = driver.module.rpartition(".")[0]
@@ -90,7 +99,9 @@ def reboot_start(text: str, before: str = "", waited: float = 0, wanted: str = "
 def host_is_silent(asked: Mapping[str, t.Any]) -> bool:
     """Whether a host that has not told who it is has given no answer at all."""
     status = asked.get("rc")
-    words = " ".join(str(asked.get(key) or "") for key in ("msg", "stdout", "stderr"))
+    if status == 0 or "uptime=" in str(asked.get("stdout") or ""):
+        return False
+    words = " ".join(str(asked.get(key) or "") for key in ("msg", "stderr"))
     return is_silent(words, status if isinstance(status, int) else None)
 
 

@@ -4,8 +4,8 @@
 
 """The playbook heal and a host that gives no answer: what it takes until its provider is asked to reboot it.
 
-The provider is a program of the controller, whose reboot brings the node back with another boot ID. The other hosts are
-this machine.
+The provider is a program of the controller, whose reboot brings the node back with another boot ID. The hosts are this
+machine, over a program in the place of ssh that lets some of them be silent.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.selfheal.kubernetes.tests.api.conftest import Play, Played
+from ansible_collections.selfheal.kubernetes.tests.api.conftest import Play
 from ansible_collections.selfheal.kubernetes.tests.api.control_plane import HEALER_LEASE, ControlPlane
 from ansible_collections.selfheal.kubernetes.tests.api.test_playbooks import (
     MACHINE_ID,
@@ -28,9 +28,7 @@ from ansible_collections.selfheal.kubernetes.tests.api.test_playbooks import (
 
 MACHINE = "i-0123456789abcdef0"
 PROVIDER_ID = f"aws:///eu-west-1a/{MACHINE}"
-# Nobody listens there.
-SILENT = "ansible_host=127.0.0.1 ansible_port=1"
-HERE = "ansible_connection=local"
+ADDRESS = "10.0.0.1"
 POLICY = {
     "reboot_driver": "command",
     "cooldown": 0,
@@ -80,6 +78,8 @@ class Provider:
 def provider(cluster: ControlPlane, tmp_path: Path) -> Iterator[Provider]:
     cluster.add_nodes(*NODES)
     cluster.must("PATCH", "/api/v1/nodes/w1", {"spec": {"providerID": PROVIDER_ID}})
+    addresses = [{"type": "InternalIP", "address": ADDRESS}]
+    cluster.must("PATCH", "/api/v1/nodes/w1/status", {"status": {"addresses": addresses}})
     cluster.make_sick("w1")
     with Provider(cluster, tmp_path) as made:
         yield made
@@ -90,10 +90,42 @@ def variables(cluster: ControlPlane, healer_token: str) -> dict[str, Any]:
     return variables_of(cluster, healer_token) | {"selfheal_monitor_only": False, "selfheal_policy": POLICY}
 
 
-def inventory(provider: Provider, w1: str = SILENT, others: str = HERE, argv: str = '"{instance}"') -> str:
+class Network:
+    """What stands in the place of ssh: it says of some hosts that they give no answer, and runs the rest here."""
+
+    def __init__(self, folder: Path) -> None:
+        self.program, self._silent = folder / "ssh", folder / "silent"
+        self.program.write_text(
+            f"""#!/bin/sh
+for last; do :; done
+while read -r host words; do
+  for word; do [ "$word" = "$host" ] && {{ echo "$words" >&2; exit 255; }}; done
+done <'{self._silent}'
+exec /bin/sh -c "$last"
+""",
+            encoding="utf-8",
+        )
+        self.program.chmod(0o755)
+
+    def says(self, *hosts: str, words: str = "") -> None:
+        """These hosts, and no others, do not let us in."""
+        lines = [f"{host} {words or f'ssh: connect to host {host} port 22: Connection timed out'}" for host in hosts]
+        self._silent.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Network:
+    made = Network(tmp_path)
+    made.says(ADDRESS)
+    return made
+
+
+def inventory(provider: Provider, network: Network, argv: str = '"{instance}"', w1: str = "", others: str = "") -> str:
     options = f'node_reboot_options=\'{{"argv": ["{provider.program}", {argv}]}}\''
-    hosts = [f"w1 {w1} {options}", *(f"{name} {others}" for name in NODES if name != "w1")]
-    return "\n".join(["localhost ansible_connection=local", *hosts]) + "\n"
+    hosts = [f"w1 ansible_host={ADDRESS} {w1} {options}"]
+    hosts += [f"{name} ansible_host=10.0.0.{name[1:]} {others}" for name in NODES if name != "w1"]
+    shared = f"[all:vars]\nansible_ssh_executable={network.program}\nansible_ssh_retries=0"
+    return "\n".join(["localhost ansible_connection=local", *hosts, shared]) + "\n"
 
 
 def guards(cluster: ControlPlane) -> list[str]:
@@ -104,26 +136,22 @@ def attempts(cluster: ControlPlane) -> int:
     return int(cluster.incidents()["w1-1"]["status"]["attempts"])
 
 
-def first(play: Play, variables: dict[str, Any], hosts: str) -> Played:
+def first(play: Play, variables: dict[str, Any], hosts: str) -> None:
     """The run that finds out that the host is silent."""
-    played = play("heal", variables, inventory=hosts)
-    one_clear_line(played, "w1 cannot be reached")
-    return played
+    one_clear_line(play("heal", variables, inventory=hosts), "w1 cannot be reached")
 
 
 def test_a_silent_host_is_rebooted_by_its_provider_once(
-    cluster: ControlPlane, provider: Provider, play: Play, variables: dict[str, Any]
+    cluster: ControlPlane, provider: Provider, network: Network, play: Play, variables: dict[str, Any]
 ) -> None:
-    hosts = inventory(provider)
+    hosts = inventory(provider, network)
     first(play, variables, hosts)
     assert (guards(cluster), attempts(cluster), provider.asked) == (["silent_host"], 0, [])
 
     # Without a driver there is nothing that could be done, and nothing to write down again.
     mark = cluster.audit_mark()
-    one_clear_line(
-        play("heal", variables | {"selfheal_policy": POLICY | {"reboot_driver": ""}}, inventory=hosts),
-        "w1 cannot be reached",
-    )
+    none = variables | {"selfheal_policy": POLICY | {"reboot_driver": ""}}
+    one_clear_line(play("heal", none, inventory=hosts), "w1 cannot be reached")
     assert not [a for a in cluster.audited(mark) if a.mutates and "incidents" in a.uri]
 
     played = play("heal", variables, inventory=hosts)
@@ -136,52 +164,74 @@ def test_a_silent_host_is_rebooted_by_its_provider_once(
 
 
 def test_it_is_left_alone_when_it_answers_again(
-    cluster: ControlPlane, provider: Provider, play: Play, variables: dict[str, Any]
+    cluster: ControlPlane, provider: Provider, network: Network, play: Play, variables: dict[str, Any]
 ) -> None:
-    first(play, variables, inventory(provider))
+    hosts = inventory(provider, network)
+    first(play, variables, hosts)
     cluster.is_machine("w1", MACHINE_ID.read_text(encoding="utf-8").strip())
-    played = play("heal", variables, inventory=inventory(provider, w1=HERE))
+    network.says()
+    played = play("heal", variables, inventory=hosts)
     assert "LEFT_ALONE node_reboot on w1: w1 answers again" in said(played), played.output
     assert (guards(cluster), attempts(cluster), provider.asked) == ([], 0, [])
-    planned = play("heal", variables, "--check", inventory=inventory(provider, w1=HERE))
+    planned = play("heal", variables, "--check", inventory=hosts)
     assert "DO kubelet_restart on w1" in said(planned), planned.output
     assert not cluster.get(HEALER_LEASE)["spec"].get("holderIdentity")
 
 
+@pytest.mark.parametrize(
+    ("silent", "others", "words"),
+    [
+        pytest.param(
+            [f"10.0.0.{number}" for number in range(1, 6)],
+            "",
+            "w1 is silent, and so are w2, w3, w4, whose nodes are well: the way",
+            id="everybody is silent",
+        ),
+        pytest.param(
+            [ADDRESS],
+            "ansible_ssh_common_args='-o ProxyJump=elsewhere'",
+            "no other one whose node is well is reached in the same way",
+            id="another bastion",
+        ),
+    ],
+)
 def test_nobody_is_rebooted_while_the_way_to_the_hosts_may_be_at_fault(
-    cluster: ControlPlane, provider: Provider, play: Play, variables: dict[str, Any]
+    cluster: ControlPlane,
+    provider: Provider,
+    network: Network,
+    play: Play,
+    variables: dict[str, Any],
+    silent: list[str],
+    others: str,
+    words: str,
 ) -> None:
-    hosts = inventory(provider, others=SILENT)
+    hosts = inventory(provider, network, others=others)
+    network.says(*silent)
     first(play, variables, hosts)
     mark = cluster.audit_mark()
-    one_clear_line(
-        play("heal", variables, inventory=hosts), "w1 is silent, and so are w2, w3, w4, whose nodes are well: the way"
-    )
+    one_clear_line(play("heal", variables, inventory=hosts), words)
     assert (guards(cluster), attempts(cluster), provider.asked) == (["silent_host"], 0, [])
     assert not [a for a in cluster.audited(mark) if a.mutates and "incidents" in a.uri], "what is known is not written"
 
 
 def test_nobody_is_rebooted_of_whom_only_the_inventory_says_which_machine_it_is(
-    cluster: ControlPlane, provider: Provider, play: Play, variables: dict[str, Any]
+    cluster: ControlPlane, provider: Provider, network: Network, play: Play, variables: dict[str, Any]
 ) -> None:
-    by_name = inventory(provider, argv='"{node}"')
+    by_name = inventory(provider, network, argv='"{node}"')
     first(play, variables, by_name)
-    one_clear_line(
-        play("heal", variables, inventory=by_name), "argv has no word .instance.*node_reboot_trust_inventory"
-    )
+    why = "argv has no word .instance.*node_reboot_trust_inventory"
+    one_clear_line(play("heal", variables, inventory=by_name), why)
     assert (attempts(cluster), provider.asked) == (0, [])
-    trusted = by_name.replace(SILENT, f"{SILENT} node_reboot_trust_inventory=true")
+    trusted = inventory(provider, network, argv='"{node}"', w1="node_reboot_trust_inventory=true")
     played = play("heal", variables, inventory=trusted)
     assert played.code == 0 and provider.asked == ["w1"], played.output
 
 
 def test_a_host_that_refuses_our_key_is_not_silent(
-    cluster: ControlPlane, provider: Provider, play: Play, variables: dict[str, Any], tmp_path: Path
+    cluster: ControlPlane, provider: Provider, network: Network, play: Play, variables: dict[str, Any]
 ) -> None:
-    refusing = tmp_path / "ssh"
-    refusing.write_text("#!/bin/sh\necho 'root@w1: Permission denied (publickey).' >&2\nexit 255\n", encoding="utf-8")
-    refusing.chmod(0o755)
-    hosts = inventory(provider, w1=f"ansible_ssh_executable={refusing}")
+    network.says(ADDRESS, words="root@w1: Permission denied (publickey).")
+    hosts = inventory(provider, network)
     for _run in range(2):
         one_clear_line(play("heal", variables, inventory=hosts), "w1 cannot be reached: .*Permission denied")
         assert (guards(cluster), attempts(cluster), provider.asked) == (["host"], 0, [])

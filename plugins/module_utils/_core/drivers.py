@@ -204,17 +204,29 @@ def options_for(
 def unnamed(name: str, given: Mapping[str, Any], provider_id: str) -> str:
     """Why a driver's machine cannot be known for the node's without asking its host who it is, or an empty text.
 
-    A providerID comes from the cluster and names one machine; what an inventory says may be another one's.
+    A providerID comes from the cluster and names one machine; what an inventory says may be another one's, and so may
+    the same name in another project or zone.
     """
     driver = DRIVERS.get(name)
-    if driver is None or driver.answers:
-        return f"driver {name} needs the host to answer"
+    if driver is None:
+        return f"there is no driver {name!r}"
     options, mistakes = _named_by(name, driver, provider_id)
     if mistakes or not any(option in options for option in _BY_ID):
         return f"the node's providerID {ascii(provider_id)[:80]} names no machine to driver {name}"
     if driver.provider == "*" and not any(f"{{{option}}}" in (given.get("argv") or ()) for option in _BY_ID):
         return "argv has no word {instance}, so the command does not know which machine is meant"
-    return ""
+    return "; ".join(contradictions(name, given, provider_id))
+
+
+def contradictions(name: str, given: Mapping[str, Any], provider_id: str) -> list[str]:
+    """Each option that names another machine, or another place for it, than the providerID does."""
+    driver = DRIVERS.get(name)
+    options = _named_by(name, driver, provider_id)[0] if driver else {}
+    return [
+        f"{option} {ascii(given[option])[:80]} is not the one that the node's providerID names, {value}"
+        for option, value in options.items()
+        if given.get(option) is not None and str(given[option]).lower() != str(value).lower()
+    ]
 
 
 def _named_by(name: str, driver: Driver, provider_id: str) -> tuple[dict[str, Any], list[str]]:

@@ -17,7 +17,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects 
 _NO_ANSWER = re.compile(
     r"time[sd]? ?-?out|expected time frame|no route to host|connection (?:was )?(?:refused|reset|closed|aborted)"
     r"|closed by remote host"
-    r"|host is (?:down|unreachable)|network is unreachable|broken pipe|is not running|is paused"
+    r"|host is (?:down|unreachable)|broken pipe|is not running|is paused"
     # A shell that answers, of a system that can neither read nor start anything any more.
     r"|input/output error|cannot fork|cannot allocate memory|resource temporarily unavailable",
     re.IGNORECASE,
@@ -25,7 +25,8 @@ _NO_ANSWER = re.compile(
 # How they say that the fault may be on our side: a key, a name, an inventory. A silence that people make is none.
 _OUR_SIDE = re.compile(
     r"permission denied|authenticat|verification failed|identification has changed|could not resolve|not known"
-    r"|name resolution|no such|not found|bad |invalid|passphrase|unprotected",
+    r"|name resolution|no such|not found|bad |invalid|passphrase|unprotected|privilege|prohibited|forwarding|expired"
+    r"|unprivileged users|nologin|booting up|going down|network is unreachable|\[errno|account",
     re.IGNORECASE,
 )
 _TIMED_OUT = (124, 137)

@@ -155,8 +155,11 @@ class Node:
     @property
     def marks(self) -> tuple[str, ...]:
         """What tells its machine from others, each with its kind."""
-        marks = [f"address {address}" for address in self.addresses]
-        return (*marks, f"machine-id {self.machine_id}") if self.machine_id else tuple(marks)
+        named = (("machine-id", self.machine_id), ("providerID", self.provider_id))
+        return (
+            *(f"address {address}" for address in self.addresses),
+            *(f"{kind} {value}" for kind, value in named if value),
+        )
 
     def condition(self, kind: str) -> Condition | None:
         """The condition of that type, if the node has it."""

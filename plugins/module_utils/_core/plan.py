@@ -74,9 +74,10 @@ OPEN, FORGET = "open", "forget"
 # asked and gave no answer at all.
 HOST, SILENT = "host", "silent_host"
 # A storm must neither flood a job's log nor the API server; what is left out comes with the next run.
+_SILENT_ATTEMPT = " (its host does not answer)"
 LIST_LIMIT = 100
-# How many hosts may show that it is not the way to them that is broken; the first that answers is enough.
-WITNESSES = 3
+# How many hosts may show that it is not the way to them that is broken; not all of them are reached in the same way.
+WITNESSES = 20
 QUIET = frozenset(guard.name for guard in GUARDS if guard.quiet)
 
 
@@ -125,6 +126,7 @@ def make_plan(
     :param storm: the last one that is remembered.
     :param ladders: reason to its rungs.
     """
+    waited_for = frozenset(rung.name for rungs in ladders.values() for rung in rungs if rung.waits)
     wanted, incidents, ladders = set(only), tuple(incidents), usable(ladders, policy)
     situation = Situation(
         snapshot=snapshot,
@@ -134,6 +136,7 @@ def make_plan(
         expected_uid=expected_uid,
         under_repair=frozenset(i.node for i in incidents if i.under_repair(now)),
         storm=storm,
+        waited_for=waited_for,
     )
     # Back under the same name is another machine: what was tried on the old one says nothing about it.
     open_ones = {(i.node, i.node_uid): i for i in incidents if i.phase.is_open}
@@ -194,9 +197,9 @@ def make_plan(
             )
         most = finding.remedy.at_most(Remedy.REBOOT) if node.has_gpu else finding.remedy
         afar = None
-        if incident is not None and is_silent(incident):
+        if incident is not None and is_silent(incident) and not _is_alive(snapshot, node):
             afar = rung_from_afar(finding.reason, most, incident.rung, policy, ladders)
-        rung = afar or rung_for(finding.reason, most, incident.attempts if incident else 0, ladders)
+        rung = afar or rung_for(finding.reason, most, _tried_here(incident), ladders)
         if rung is None:
             known = rung_for(finding.reason, Remedy.REPLACE, 0, ladders) is not None
             allowed = "policy.remedies allows" if most is finding.remedy else "it is a GPU node, which is given"
@@ -208,7 +211,13 @@ def make_plan(
                 people.append(f"{node.name}: {finding.reason}, {why}")
             continue
         candidate = Candidate(
-            node=node, finding=finding, incident=incident, rung=rung, since=since, attempted_at=attempted_at
+            node=node,
+            finding=finding,
+            incident=incident,
+            rung=rung,
+            since=since,
+            attempted_at=attempted_at,
+            silent=afar is not None,
         )
         now_situation = replace(
             situation,
@@ -275,32 +284,37 @@ def with_hosts(plan: Plan, snapshot: Snapshot, hosts: Mapping[str, Iterable[str]
             raise HostError(f"nodes {placed[host].node} and {action.node} are both inventory host {host}")
         if host == "localhost":
             raise HostError(f"node {action.node} is inventory host localhost: give the node a host of its own name")
+        if action.silent and not {host, *map(str, hosts[host])} & set(nodes[action.node].addresses):
+            # Nobody can ask it who it is, and one that is called alike may be another cluster's.
+            why = f"inventory host {host} is silent, and has only the name of node {action.node}, none of its addresses"
+            homeless.append(
+                Refusal(action.node, action.rung, HOST, f"{why}: set selfheal_node_address or ansible_host")
+            )
+            continue
         placed[host] = replace(action, host=host)
     for host, action in placed.items():
         other = next((n for n in sorted({host, *map(str, hosts[host])} - {action.node}) if n in nodes), None)
         if other is not None:
             raise HostError(f"inventory host {host} is meant for node {action.node}, and is called like node {other}")
     refusals = tuple(_with_host(r, nodes[r.node], hosts) for r in plan.refusals)
-    witnesses = _witnesses(snapshot, hosts) if any(action.silent for action in placed.values()) else ()
     return replace(
         plan,
-        actions=tuple(replace(a, witnesses=witnesses) if a.silent else a for a in placed.values()),
+        actions=tuple(
+            replace(a, witnesses=_witnesses(snapshot, hosts, nodes[a.node].zone)) if a.silent else a
+            for a in placed.values()
+        ),
         refusals=(*refusals, *homeless),
         people=(*plan.people, *(r.message for r in homeless)),
     )
 
 
-def _witnesses(snapshot: Snapshot, hosts: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
-    """Inventory hosts of nodes that are Ready and renew their Leases; none of those is under repair."""
+def _witnesses(snapshot: Snapshot, hosts: Mapping[str, Iterable[str]], zone: str) -> tuple[str, ...]:
+    """Inventory hosts of nodes that are Ready and renew their Leases, those of the same zone first."""
     found: list[str] = []
-    for node in snapshot.nodes or ():
+    for node in sorted(snapshot.nodes or (), key=lambda one: one.zone != zone):
         heartbeat = (snapshot.heartbeats or {}).get(node.name)
-        if (
-            len(found) == WITNESSES
-            or not node.is_ready
-            or heartbeat is None
-            or not heartbeat.alive(snapshot.observed_at)
-        ):
+        alive = heartbeat is not None and heartbeat.alive(snapshot.observed_at)
+        if len(found) == WITNESSES or not (node.is_ready and alive):
             continue
         try:
             host = match_host(node, hosts)
@@ -329,6 +343,25 @@ def is_out_of_reach(incident: Incident) -> bool:
 def is_silent(incident: Incident) -> bool:
     """Whether the node's host was asked, and gave no answer, when something was to be done for it."""
     return any(refusal.guard == SILENT for refusal in incident.refusals)
+
+
+def attempt_of(number: int, rung: str, silent: bool) -> str:
+    """How the story of an incident tells that a repair begins."""
+    return f"attempt {number}: {rung}{_SILENT_ATTEMPT if silent else ''}"
+
+
+def _tried_here(incident: Incident | None) -> int:
+    """How many rungs were tried on the host itself: a reboot for its silence has passed over them."""
+    if incident is None:
+        return 0
+    begun = [moment.message for moment in incident.history if moment.phase is Phase.REPAIRING]
+    return incident.attempts - sum(message.endswith(_SILENT_ATTEMPT) for message in begun)
+
+
+def _is_alive(snapshot: Snapshot, node: Node) -> bool:
+    """Whether the node speaks to the API server, so that only our own way to its host can be at fault."""
+    heartbeat = (snapshot.heartbeats or {}).get(node.name)
+    return node.is_ready or (heartbeat is not None and heartbeat.alive(snapshot.observed_at))
 
 
 def _same_trouble(one: str, other: str) -> bool:

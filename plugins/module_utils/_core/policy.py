@@ -88,6 +88,10 @@ class Policy:
     # The cluster's own pause, which holds beside the one that a job may ask for.
     owner_paused: str = ""
 
+    def waiting_time(self, gpu: bool) -> int:
+        """Seconds within which a node must be back from a reboot."""
+        return self.waiting_timeout_gpu if gpu else self.waiting_timeout
+
     @property
     def soft_rung_after(self) -> int:
         """Seconds of trouble after which a service may be restarted: so many looks in a row would have seen it."""

@@ -22,7 +22,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.storm im
 
 @dataclass(frozen=True)
 class Candidate:
-    """A repair that is being thought about.
+    """A repair that is being thought about; ``silent`` if it is one for a host that gives no answer.
 
     ``attempted_at`` holds every attempt on the node that is remembered, those of closed incidents too: a node that
     comes back and fails again must not be restarted for ever.
@@ -34,6 +34,7 @@ class Candidate:
     rung: Rung
     since: datetime
     attempted_at: tuple[datetime, ...] = ()
+    silent: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Situation:
     """Everything a guard may look at besides the candidate.
 
     ``planned`` are the nodes for which this run has planned a repair already, ``planned_disruptive`` those of them that
-    it would take down, ``under_repair`` those whose repair has begun. ``storm`` is the last one that is remembered.
+    it would take down, ``under_repair`` those whose repair has begun. ``storm`` is the last one that is
+    remembered, ``waited_for`` the names of the rungs after which a node is waited for.
     """
 
     snapshot: Snapshot
@@ -53,6 +55,7 @@ class Situation:
     planned_disruptive: frozenset[str] = frozenset()
     under_repair: frozenset[str] = frozenset()
     storm: Storm | None = None
+    waited_for: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,11 @@
 
 # Private to this collection: no promise is made about names or behaviour.
 
-"""transient_tolerance: short trouble heals by itself more often than not."""
+"""transient_tolerance: short trouble heals by itself more often than not.
+
+A host that gives no answer may be in the middle of a boot that somebody else has begun, so it has as much time to come
+back as one that we have rebooted.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +21,13 @@ def _objection(candidate: Candidate, situation: Situation) -> str | None:
     persisted = seconds_between(candidate.since, situation.now)
     kind = "disruptive" if candidate.rung.disruptive else "soft"
     rung_after = candidate.finding.threshold if candidate.rung.disruptive else policy.soft_rung_after
-    needed = max(policy.transient_tolerance, rung_after)
+    boot = policy.waiting_time(candidate.node.has_gpu) if candidate.silent else 0
+    needed = max(policy.transient_tolerance, rung_after, boot)
     if persisted < needed:
         return (
             f"the trouble has lasted {persisted} s; a {kind} repair waits for {needed} s"
-            f" (transient tolerance {policy.transient_tolerance} s, {kind} rungs from {rung_after} s)"
+            f" (transient tolerance {policy.transient_tolerance} s, {kind} rungs from {rung_after} s"
+            f"{f', a silent host may be booting for {boot} s' if boot else ''})"
         )
     return None
 
@@ -31,5 +37,12 @@ GUARD = Guard(
     "Trouble must last before it is repaired.",
     _objection,
     quiet=True,
-    steered_by=("transient_tolerance", "health_check_interval", "node_failure_threshold", "thresholds"),
+    steered_by=(
+        "transient_tolerance",
+        "health_check_interval",
+        "node_failure_threshold",
+        "thresholds",
+        "waiting_timeout",
+        "waiting_timeout_gpu",
+    ),
 )

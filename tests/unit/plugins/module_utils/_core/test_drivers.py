@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drivers import (
     DRIVERS,
     WordError,
+    contradictions,
     fill_words,
     options_for,
     unnamed,
@@ -123,11 +124,30 @@ BY_THE_ID = {
 @pytest.mark.parametrize("name", sorted(DRIVERS))
 def test_whose_machine_is_known_without_asking_the_host(name: str) -> None:
     """By the providerID of its own provider alone, whatever else is given."""
-    given = {"instance": "i-0123456789abcdef0", "bmc": "bmc.example.org", "resource_id": "/a/b/c/d"}
-    assert (unnamed(name, given, BY_THE_ID.get(name, "")) == "") == (name in BY_THE_ID)
-    for other, text in BY_THE_ID.items():
-        assert (unnamed(name, given, text) == "") == (name == other), (name, text)
+    given = {"bmc": "bmc.example.org", "argv": ["x", "{instance}"]}
+    known = {other for other, text in BY_THE_ID.items() if unnamed(name, given, text) == ""}
+    # Azure's resource IDs are no words for a command.
+    assert known == ({name} & set(BY_THE_ID) or (set(BY_THE_ID) - {"azure"} if name == "command" else set()))
     assert unnamed(name, given, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("ec2", {"instance": "i-0fffffffffffffff0"}),
+        ("ec2", {"region": "us-east-1"}),
+        ("command", {"instance": "i-0fffffffffffffff0", "argv": ["x", "{instance}"]}),
+        ("gcp", {"project": "staging-1"}),
+        ("gcp", {"zone": "europe-west4-c"}),
+        ("azure", {"resource_id": "/a/b/c/d"}),
+    ],
+)
+def test_an_option_that_names_another_machine_than_the_node_s_is_a_contradiction(name: str, given: dict) -> None:
+    text = BY_THE_ID["ec2" if name == "command" else name]
+    [told] = contradictions(name, given, text)
+    assert "is not the one that the node's providerID names" in told and unnamed(name, given, text) == told
+    same = options_for(name, {}, text, {})[0]
+    assert contradictions(name, {"argv": ["x", "{instance}"]} | same, text) == []
 
 
 def test_a_command_has_to_be_told_which_machine_is_meant() -> None:

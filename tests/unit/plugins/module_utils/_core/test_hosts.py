@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.selfheal.kubernetes.plugins.filter.reboot import host_is_silent
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts import HostError, is_silent, match_host
 from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import node
 
@@ -82,6 +83,7 @@ def test_empty_aliases_match_nothing() -> None:
         ("Error response from daemon: container 5f3c is not running", 1),
         ("Error response from daemon: Container 5f3c is paused, unpause the container before exec", 1),
         ("cat: /etc/machine-id: Input/output error", 1),
+        ("sh: 0: Cannot allocate memory", 2),
         ("sh: 1: Cannot fork", 2),
         ("", 124),
         ("", 137),
@@ -105,8 +107,33 @@ def test_a_silence(words: str, status: int | None) -> None:
         ("Error response from daemon: No such container: w1", 1),
         ("Error response from daemon: No such container: w1", 124),
         ("the connection plugin 'x' was not found", None),
+        ("Timeout (12s) waiting for privilege escalation prompt: ", None),
+        ("ssh: connect to host fd00::1 port 22: Network is unreachable", 255),
+        ("channel 0: open failed: administratively prohibited, Connection closed by remote host", 255),
+        ("Your account has expired; please contact your administrator. Connection closed by 10.0.0.1", 255),
+        (
+            '"System is booting up. Unprivileged users are not permitted to log in yet." Connection closed by 10.0.0.1',
+            255,
+        ),
+        ("[Errno 11] Resource temporarily unavailable", None),
         ("something new under the sun", 1),
     ],
 )
 def test_what_may_be_our_own_fault_is_none(words: str, status: int | None) -> None:
     assert not is_silent(words, status)
+
+
+@pytest.mark.parametrize(
+    ("asked", "silent"),
+    [
+        ({"unreachable": True, "msg": "Failed to connect to the host via ssh: Connection timed out"}, True),
+        ({"rc": 255, "stderr": "Connection timed out", "stdout": ""}, True),
+        # Its banner speaks of a time limit, and it has answered.
+        ({"rc": 0, "stdout": "uninitialized\nuptime=86400", "stderr": "sessions timeout after 600 s"}, False),
+        ({"rc": 1, "stdout": "uptime=86400", "stderr": "cat: Input/output error"}, False),
+        ({"rc": 1, "stdout": "this session is timed out", "stderr": ""}, False),
+        ({}, False),
+    ],
+)
+def test_what_a_task_has_registered(asked: dict[str, object], silent: bool) -> None:
+    assert host_is_silent(asked) is silent

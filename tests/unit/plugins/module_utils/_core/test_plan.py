@@ -614,6 +614,7 @@ def test_a_host_that_was_out_of_reach_keeps_nobody_waiting() -> None:
 
 # --- hosts that give no answer
 
+ZONE_A = {"topology.kubernetes.io/zone": "a"}
 BY_PROVIDER = replace(HEALING, reboot_driver="docker")
 
 
@@ -649,10 +650,61 @@ def test_what_is_no_silence_or_has_no_provider_begins_with_the_softest(guard: st
 
 def test_a_reboot_for_silence_waits_for_the_threshold_and_asks_every_guard() -> None:
     assert plan_for(dead_for(299), [silent_since()], BY_PROVIDER).actions == ()
-    # Its Lease moves, so somebody there is alive.
-    alive = snapshot([sick("w1", provider_id="kind://docker/lab/w1"), *fleet(9)])
-    plan = plan_for(alive, [silent_since()], BY_PROVIDER)
-    assert plan.actions == () and "vantage_points" in {r.guard for r in plan.refusals}
+    paused = snapshot([sick("w1", annotations={"selfheal.kubernetes/paused": "x"}), *fleet(9)], silent=["w1"])
+    assert {r.guard for r in plan_for(paused, [silent_since()], BY_PROVIDER).refusals} == {"paused"}
+
+
+@pytest.mark.parametrize(("gpu", "seconds"), [(False, 600), (True, 2400)])
+def test_it_waits_for_as_long_as_a_boot_of_somebody_else_may_take(gpu: bool, seconds: int) -> None:
+    for lasted, acts in ((seconds - 1, False), (seconds, True)):
+        labels = {"nvidia.com/gpu.count": "8"} if gpu else {}
+        one = sick("w1", seconds=lasted, provider_id="kind://docker/lab/w1", labels=labels)
+        plan = plan_for(snapshot([one, *fleet(9)], silent=["w1"]), [silent_since()], BY_PROVIDER)
+        assert [a.rung for a in plan.actions] == (["node_reboot"] if acts else []), plan.refusals
+
+
+@pytest.mark.parametrize("trouble", ["Unknown", "False", "GPUs"])
+def test_a_node_that_speaks_to_the_api_server_is_not_rebooted_for_the_silence_of_its_host(trouble: str) -> None:
+    """The way from us to the host may be closed, and what runs on the node runs on."""
+    if trouble == "GPUs":
+        labels, capacity = {"nvidia.com/gpu.count": "8"}, {"nvidia.com/gpu": "7"}
+        one = node("w1", labels=labels, capacity=capacity, allocatable=capacity)
+    else:
+        one = sick("w1", seconds=6000, status=trouble)
+    seen = snapshot([replace(one, provider_id="kind://docker/lab/w1"), *fleet(9)])
+    plan = plan_for(seen, [silent_since(since=6000, check="NodeGPU")], BY_PROVIDER)
+    assert not [a for a in plan.actions if a.silent or a.disruptive], plan.actions
+
+
+def test_a_reboot_for_silence_takes_no_softer_rung_away() -> None:
+    """The host is back and answers, and its kubelet may need no more than a restart."""
+    said = "attempt 1: node_reboot (its host does not answer)"
+    story = (Moment(ago(4000), Phase.REPAIRING, "me", said),)
+    back = incident("w1", attempted=[4000], rung="node_reboot", history=story)
+    [action] = plan_for(dead_for(6000), [back], BY_PROVIDER).actions
+    assert (action.rung, action.silent) == ("kubelet_restart", False)
+
+
+@pytest.mark.parametrize("phase", [Phase.REPAIRING, Phase.UNHEALTHY])
+def test_a_machine_that_may_be_booting_is_not_rebooted_again_because_a_run_was_killed(phase: Phase) -> None:
+    story = (
+        Moment(ago(599), Phase.REPAIRING, "me", "attempt 1: node_reboot"),
+        *((Moment(ago(400), Phase.UNHEALTHY, "me", "no answer"),) if phase is Phase.UNHEALTHY else ()),
+    )
+    for began, acts in ((599, False), (600, True)):
+        killed = silent_since(began, rung="node_reboot", phase=phase, history=story)
+        assert bool(plan_for(dead_for(6000), [killed], BY_PROVIDER).actions) is acts
+    # One that was waited for has had its time.
+    waited = (*story, Moment(ago(390), Phase.WAITING, "me", "asked"), Moment(ago(350), Phase.UNHEALTHY, "me", "back"))
+    tried = silent_since(400, rung="node_reboot", history=waited)
+    assert plan_for(dead_for(6000), [tried], BY_PROVIDER).actions
+
+
+def test_two_nodes_of_one_machine_by_their_provider_are_not_touched() -> None:
+    """The healthy one would be rebooted for the dead one."""
+    seen = snapshot([*(dead_for(600).nodes or ()), node("w2", provider_id="kind://docker/lab/w1")], silent=["w1"])
+    plan = plan_for(seen, [silent_since()], BY_PROVIDER)
+    assert plan.actions == () and "same_machine" in {r.guard for r in plan.refusals}
 
 
 def test_above_a_reboot_that_has_not_helped_there_is_only_what_is_stronger() -> None:
@@ -676,15 +728,28 @@ def test_a_repair_that_can_be_done_takes_its_place_in_the_budget() -> None:
 
 
 def test_witnesses_are_hosts_of_nodes_that_are_well() -> None:
-    nodes = [*(dead_for(600).nodes or ()), sick("w2", seconds=5), *(node(f"w{number}") for number in range(3, 13))]
+    dead = sick("w1", provider_id="kind://docker/lab/w1", addresses=("10.0.0.1",), labels=ZONE_A)
+    nodes = [dead, *fleet(9), sick("w2", seconds=5), *(node(f"w{number}") for number in range(3, 12))]
+    nodes.append(node("near", labels=ZONE_A))
     seen = snapshot(nodes, silent=["w1", "other-0"])
-    hosts = {n.name: [] for n in nodes if n.name != "other-1"} | {"localhost": ["other-2"]}
+    hosts = {n.name: [] for n in nodes if n.name != "other-1"} | {"localhost": ["other-2"], "w1": ["10.0.0.1"]}
     hosts.pop("other-2")
     plan = with_hosts(plan_for(seen, [silent_since()], BY_PROVIDER), seen, hosts)
     [action] = [a for a in plan.actions if a.node == "w1"]
-    assert action.witnesses == ("other-3", "other-4", "other-5")
+    assert action.witnesses[:3] == ("near", "other-3", "other-4")
+    assert not {"w1", "w2", "other-0", "localhost"} & set(action.witnesses)
     soft = with_hosts(plan_for(seen, [incident("w1")], BY_PROVIDER), seen, hosts)
     assert [a.witnesses for a in soft.actions] == [()]
+
+
+def test_a_silent_host_that_only_has_the_node_s_name_may_be_another_machine() -> None:
+    one = sick("w1", provider_id="kind://docker/lab/w1", addresses=("10.0.0.1",))
+    seen = snapshot([one, *fleet(9)], silent=["w1"])
+    planned = plan_for(seen, [silent_since()], BY_PROVIDER)
+    for aliases, acts in ((["192.168.9.9"], False), ([], False), (["10.0.0.1"], True)):
+        plan = with_hosts(planned, seen, {"w1": aliases})
+        assert [a.node for a in plan.actions] == (["w1"] if acts else [])
+        assert acts or "has only the name of node w1" in plan.people[-1]
 
 
 def test_silence_is_remembered_until_a_repair_begins() -> None:
