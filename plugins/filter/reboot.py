@@ -16,6 +16,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drivers 
     WordError,
     contradictions,
     fill_words,
+    has_no_answer,
     options_for,
     unnamed,
 )
@@ -96,6 +97,11 @@ def reboot_start(text: str, before: str = "", waited: float = 0, wanted: str = "
     }
 
 
+def reboot_unanswered(failed: Mapping[str, t.Any]) -> bool:
+    """Whether a request for a reboot that has failed may have been obeyed."""
+    return has_no_answer(failed)
+
+
 def host_is_silent(asked: Mapping[str, t.Any]) -> bool:
     """Whether a host that has not told who it is has given no answer at all."""
     status = asked.get("rc")
@@ -118,4 +124,5 @@ class FilterModule:
             "reboot_mistakes": reboot_mistakes,
             "reboot_options": reboot_options,
             "reboot_start": reboot_start,
+            "reboot_unanswered": reboot_unanswered,
         }

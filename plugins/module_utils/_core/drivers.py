@@ -158,6 +158,18 @@ _PATTERNS: Mapping[str, str] = MappingProxyType(
 )
 # What the providerID of every provider gives.
 _BY_ID = ("instance", "resource_id")
+# How programs and libraries say that they have had no answer, so that nobody knows whether they were obeyed.
+_NO_ANSWER = re.compile(
+    r"time[sd]? ?-?out|expected time frame|no answer|closed by remote host|remote end closed|incomplete ?read"
+    r"|broken pipe"
+    r"|connection (?:to \S+ )?(?:was |has been )?(?:reset|aborted|closed|broken|lost)|reply was lost|\beof\b"
+    r"|\bhttp(?: error| status)?:? 50[0234]\b|\b50[0234] (?:internal|bad gateway|service|gateway)",
+    re.IGNORECASE,
+)
+# What was never sent, though its words may speak of a time limit.
+_NOT_SENT = re.compile(r"unsupported parameters|unrecognized arguments|usage:|missing required|quota", re.IGNORECASE)
+_TIMED_OUT = (124, 137)
+_SERVER_ERRORS = (-1, 500, 502, 503, 504)
 _WORD = re.compile(r"\{[A-Za-z_]+\}")
 
 
@@ -258,6 +270,23 @@ def _missing(name: str, driver: Driver, options: Mapping[str, Any], environ: Map
     if driver.either and not any(all(there(option) for option in group) for group in driver.either):
         groups = " or ".join(" and ".join(called(option) for option in group) for group in driver.either)
         yield f"driver {name} needs {groups}"
+
+
+def has_no_answer(result: Mapping[str, Any]) -> bool:
+    """Whether a request for a reboot, which has failed, may have been obeyed all the same.
+
+    :param result: what Ansible tells of the task. Our own modules say it by their ``error_class``, connections and time
+        limits by theirs; only of what others say the words have to be read.
+    """
+    kind = str(result.get("error_class") or "")
+    if kind:
+        return kind == "ReplyLost"
+    if result.get("unreachable") or result.get("timedout") or result.get("rc") in _TIMED_OUT:
+        return True
+    words = " ".join(str(result.get(key) or "") for key in ("msg", "stdout", "stderr"))
+    if _NOT_SENT.search(words):
+        return False
+    return result.get("status") in _SERVER_ERRORS or _NO_ANSWER.search(words) is not None
 
 
 def fill_words(argv: Iterable[object], names: Mapping[str, str]) -> list[str]:

@@ -48,6 +48,7 @@ FREE = {
     "Lock the host",
     "Write the record, and let the lock go",
     "Make a token",
+    "Put back what was there",
     "Take the token back",
     "Take the token away from the host",
 }

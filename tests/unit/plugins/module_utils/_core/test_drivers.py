@@ -12,6 +12,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drivers 
     WordError,
     contradictions,
     fill_words,
+    has_no_answer,
     options_for,
     unnamed,
 )
@@ -155,3 +156,40 @@ def test_a_command_has_to_be_told_which_machine_is_meant() -> None:
     assert "has no word {instance}" in unnamed("command", {"argv": ["x", "{node}"]}, "hcloud://42")
     assert "names no machine" in unnamed("command", {"argv": ["x", "{instance}"]}, "")
     assert "names no machine" in unnamed("command", {"argv": ["x", "{instance}"]}, "nobody://42")
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"error_class": "ReplyLost", "msg": "it was refused"},
+        {"unreachable": True, "msg": "Failed to connect"},
+        {"rc": 124, "msg": "non-zero return code"},
+        {"timedout": {"period": 30}, "msg": "Timed out after 30 second(s)."},
+        {"status": 504, "msg": "Status code was 504 and not [200]"},
+        {"status": -1, "msg": "Request failed"},
+        {"msg": "no answer: the connection was lost"},
+        {"rc": 255, "stderr": "Shared connection to 10.0.0.11 closed."},
+        {"rc": 255, "stderr": "Connection to 10.0.0.11 closed by remote host."},
+        {"msg": "HTTP Error 502: Bad Gateway"},
+        {"msg": "('Connection aborted.', RemoteDisconnected('Remote end closed connection without response'))"},
+        {"msg": "EOF occurred in violation of protocol"},
+    ],
+)
+def test_what_may_have_been_obeyed(result: dict) -> None:
+    assert has_no_answer(result)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"error_class": "Unauthorized", "msg": "the connection timed out for this token"},
+        {"msg": "Unsupported parameters for (x) module: foo. Supported parameters include: timeout"},
+        {"rc": 2, "stderr": "usage: powercycle [--timeout N]"},
+        {"msg": "quota 500 exceeded"},
+        {"status": 401, "msg": "Status code was 401 and not [200]: HTTP Error 401: Unauthorized"},
+        {"rc": 1, "stderr": "instance 500 not found"},
+        {},
+    ],
+)
+def test_what_was_refused(result: dict) -> None:
+    assert not has_no_answer(result)
