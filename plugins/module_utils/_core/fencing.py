@@ -214,3 +214,15 @@ def signs_of(node: Mapping[str, Any], lease: Mapping[str, Any] | None) -> LastSi
         boot_id=str((status.get("nodeInfo") or {}).get("bootID") or ""),
         renewed=parse_time(renewed),
     )
+
+
+def domain_power(state: str) -> str:
+    """What a domain's state, in the words of libvirt, says of its power: ``on``, ``off``, or nothing.
+
+    Only ``shut off`` is off: one in shutdown runs and writes, a crashed one may be kept with its devices for a dump,
+    and one that is paused or suspended goes on.
+    """
+    words = " ".join(state.split())
+    if words == "shut off":
+        return "off"
+    return "on" if words in ("running", "idle", "paused", "in shutdown", "crashed", "pmsuspended", "dying") else ""

@@ -18,6 +18,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.fencing 
     FencingProof,
     LastSigns,
     Proven,
+    domain_power,
     fence_mark_of,
     fence_of,
     objection_to_fence,
@@ -163,3 +164,21 @@ def test_the_last_signs_of_life() -> None:
     lease = {"spec": {"renewTime": "2026-11-21T02:50:00.000000Z"}}
     assert signs_of(seen, lease) == DEAD
     assert signs_of({}, None) == LastSigns("", "", None)
+
+
+@pytest.mark.parametrize(
+    ("state", "power"),
+    [
+        ("shut off\n\n", "off"),
+        ("running\n", "on"),
+        ("in shutdown", "on"),
+        ("paused", "on"),
+        ("crashed", "on"),
+        ("pmsuspended", "on"),
+        ("", ""),
+        ("shutdown", ""),
+        ("error: failed to get domain 'shut off'", ""),
+    ],
+)
+def test_a_domain_is_off_only_when_it_is_shut_off(state: str, power: str) -> None:
+    assert domain_power(state) == power
