@@ -27,6 +27,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names im
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.text import printable
 
 RUNBOOK = "docs/runbooks/etcd-quorum-lost.md"
+NOTHING_ELSE = "kube-apiserver does not run, though nothing else is wrong"
 # Characters of a line for people. A refusal names two authorities or more by 64 digits each.
 LONGEST = 600
 # Seconds by which a host's clock may differ from ours, the time that a look takes included.
@@ -77,7 +78,7 @@ class Diagnosis:
 
 
 @dataclass(frozen=True)
-class _Look:
+class Look:
     """The lines of a host: NAME to VALUE, and NAME to what stands behind a second dot to VALUE."""
 
     plain: Mapping[str, str] = field(default_factory=dict)
@@ -97,7 +98,7 @@ def diagnose(text: str, authorities: Sequence[str], now: int) -> Diagnosis:
     :param authorities: the SHA-256 of the public key of each authority by which the cluster is known.
     :param now: our own clock, in seconds since 1970.
     """
-    look = _parse(text)
+    look = parse_look(text)
     uptime = int(look.get("uptime")) if _SECONDS.fullmatch(look.get("uptime")) else -1
     clock = int(look.get("clock")) if _SECONDS.fullmatch(look.get("clock")) else 0
     refusal = _refusal(look, uptime, clock, authorities)
@@ -137,7 +138,7 @@ def _line(text: str) -> str:
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."
 
 
-def _parse(text: str) -> _Look:
+def parse_look(text: str) -> Look:
     plain: dict[str, str] = {}
     named: dict[str, dict[str, str]] = {}
     for name, rest, value in _LINE.findall(text):
@@ -145,17 +146,17 @@ def _parse(text: str) -> _Look:
             named.setdefault(name, {})[rest] = value.strip()
         else:
             plain[name] = value.strip()
-    return _Look(plain, named)
+    return Look(plain, named)
 
 
-def _refusal(look: _Look, uptime: int, clock: int, authorities: Sequence[str]) -> str:
+def _refusal(look: Look, uptime: int, clock: int, authorities: Sequence[str]) -> str:
     if uptime < 0 or not clock:
         return "how long it has run and what its clock says cannot be read, so no repair of it can be held to its time"
     if not authorities:
         return "the kubeconfig names no authority of the cluster's own, so nobody can know that the host belongs to it"
     if not any(look.all("present").get(name) for name in _ONLY_THERE):
         return f"it is no control-plane host: it has none of {', '.join(_ONLY_THERE)} in /etc/kubernetes"
-    keys = [one.key for one in read_certificates(_decoded(look.all("certificate").get("pki/ca.crt", ""))) if one.key]
+    keys = [one.key for one in read_certificates(decoded(look.all("certificate").get("pki/ca.crt", ""))) if one.key]
     if not keys:
         return "/etc/kubernetes/pki/ca.crt cannot be read, so nobody can know which cluster it belongs to"
     if not set(keys) & set(authorities):
@@ -166,7 +167,7 @@ def _refusal(look: _Look, uptime: int, clock: int, authorities: Sequence[str]) -
     return ""
 
 
-def _runtime(look: _Look, unit: str, evidence: list[str], steps: list[Step]) -> None:
+def _runtime(look: Look, unit: str, evidence: list[str], steps: list[Step]) -> None:
     state, answer = look.get("runtimestate") or "unknown", look.get("runtimeanswer") or "unseen"
     evidence.append(f"{unit} is {state}, {_ANSWER.get(answer, answer)}")
     if state != "active":
@@ -178,14 +179,14 @@ def _runtime(look: _Look, unit: str, evidence: list[str], steps: list[Step]) -> 
 _ANSWER = {"ok": "and answers", "bad": "and does not answer", "unseen": "and nobody could ask it"}
 
 
-def _certificates(look: _Look, clock: int, now: int, evidence: list[str], steps: list[Step], people: list[str]) -> None:
+def _certificates(look: Look, clock: int, now: int, evidence: list[str], steps: list[Step], people: list[str]) -> None:
     ended: list[str] = []
     first: tuple[int, str] | None = None
     kubelet = "" if "kubelet.conf" in look.all("certificate") else "kubelet.conf is missing"
     skewed = abs(now - clock) > SKEW
     doubtful = False
     for path, content in sorted(look.all("certificate").items()):
-        read = read_certificates(_decoded(content))
+        read = read_certificates(decoded(content))
         if not read or any(one.trouble for one in read):
             if path == "kubelet.conf":
                 kubelet = "kubelet's certificate cannot be read"
@@ -239,7 +240,7 @@ def _moment(seconds: int) -> str:
         return f"{seconds} s since 1970"
 
 
-def _manifests(look: _Look, evidence: list[str], steps: list[Step], people: list[str]) -> None:
+def _manifests(look: Look, evidence: list[str], steps: list[Step], people: list[str]) -> None:
     stacked = bool(look.all("present").get("pki/etcd/server.crt") or look.get("etcddata"))
     told = []
     for name in COMPONENTS:
@@ -256,9 +257,9 @@ def _manifests(look: _Look, evidence: list[str], steps: list[Step], people: list
                 f"etcd.yaml {trouble}, and /var/lib/etcd holds no data:"
                 f" a new manifest would begin an empty cluster; see {RUNBOOK}"
             )
-        elif name == "etcd" and copy is not None and _etcd_hazard(copy):
+        elif name == "etcd" and copy is not None and etcd_hazard(copy):
             people.append(
-                f"etcd.yaml {trouble}, and /etc/kubernetes/etcd.yaml {_etcd_hazard(copy)}, so nobody but you may put it"
+                f"etcd.yaml {trouble}, and /etc/kubernetes/etcd.yaml {etcd_hazard(copy)}, so nobody but you may put it"
                 f" back; see {RUNBOOK}"
             )
         elif copy is not None and not _manifest_trouble(name, copy):
@@ -276,7 +277,7 @@ def _manifest_trouble(name: str, content: str | None) -> str:
     """Why it is not a manifest that kubelet could run; empty when it is."""
     if content is None:
         return "is missing"
-    text = _decoded(content)
+    text = decoded(content)
     if not text.strip():
         return "is empty"
     import yaml
@@ -293,13 +294,13 @@ def _manifest_trouble(name: str, content: str | None) -> str:
     return "" if name in names else f"has no container {name} with an image"
 
 
-def _etcd_hazard(content: str) -> str:
+def etcd_hazard(content: str) -> str:
     """Why a whole manifest of etcd could do harm to the cluster; empty when it could not."""
     if _manifest_trouble("etcd", content):
         return ""
     import yaml
 
-    body = yaml.safe_load(_decoded(content))
+    body = yaml.safe_load(decoded(content))
     words: list[str] = []
     for one in body["spec"]["containers"]:
         if isinstance(one, dict) and one.get("name") == "etcd":
@@ -317,7 +318,7 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _kubelet(look: _Look, evidence: list[str], steps: list[Step]) -> None:
+def _kubelet(look: Look, evidence: list[str], steps: list[Step]) -> None:
     state, unit, health = (
         look.get("kubelet") or "unknown",
         look.get("unit") or "unknown",
@@ -330,12 +331,12 @@ def _kubelet(look: _Look, evidence: list[str], steps: list[Step]) -> None:
         steps.append(Step("kubelet", "kubelet is active and does not answer"))
 
 
-def _etcd(look: _Look, evidence: list[str], steps: list[Step], people: list[str]) -> bool:
+def _etcd(look: Look, evidence: list[str], steps: list[Step], people: list[str]) -> bool:
     """Whether it has no leader, without which no API server can be well."""
     if "etcdstatus" not in look.plain:
         return False
     try:
-        [status] = [one["Status"] for one in json.loads(_decoded(look.get("etcdstatus")))]
+        [status] = [one["Status"] for one in json.loads(decoded(look.get("etcdstatus")))]
         member, leader = status["header"]["member_id"], status.get("leader", 0)
         errors = [printable(str(error)) for error in status.get("errors") or ()]
         size = int(status.get("dbSize", 0))
@@ -353,7 +354,7 @@ def _etcd(look: _Look, evidence: list[str], steps: list[Step], people: list[str]
     return not leader
 
 
-def _processes(look: _Look, answers: bool | None, leaderless: bool, evidence: list[str], steps: list[Step]) -> None:
+def _processes(look: Look, answers: bool | None, leaderless: bool, evidence: list[str], steps: list[Step]) -> None:
     running = set(look.get("processes").split())
     missing = [name for name in COMPONENTS if _PROCESS[name] not in running]
     evidence.append(f"processes: {', '.join(name for name in COMPONENTS if name not in missing) or 'none'} run")
@@ -361,12 +362,12 @@ def _processes(look: _Look, answers: bool | None, leaderless: bool, evidence: li
         return
     if "kube-apiserver" in missing:
         # kubelet holds back what has failed often; it forgets that when it is restarted.
-        steps.append(Step("kubelet", "kube-apiserver does not run, though nothing else is wrong"))
+        steps.append(Step("kubelet", NOTHING_ELSE))
     else:
         steps.append(Step("restart_api_server", "it runs and does not answer", "kube-apiserver"))
 
 
-def _address(look: _Look) -> tuple[str, int]:
+def _address(look: Look) -> tuple[str, int]:
     match = _SERVER.fullmatch(look.get("local"))
     if not match:
         return "", 0
@@ -376,20 +377,20 @@ def _address(look: _Look) -> tuple[str, int]:
         return "", 0
 
 
-def _node(look: _Look) -> str:
+def _node(look: Look) -> str:
     certificates = look.all("certificate")
-    names = [one.common_name for one in read_certificates(_decoded(certificates.get("kubelet.conf", "")))]
+    names = [one.common_name for one in read_certificates(decoded(certificates.get("kubelet.conf", "")))]
     found = [name.removeprefix("system:node:") for name in names if name.startswith("system:node:")]
     if not any(names):
         # kubeadm calls a member of etcd what it calls the node.
-        found = [one.common_name for one in read_certificates(_decoded(certificates.get("pki/etcd/peer.crt", "")))]
+        found = [one.common_name for one in read_certificates(decoded(certificates.get("pki/etcd/peer.crt", "")))]
     try:
         return check_node_name(found[0]) if found else ""
     except InvalidName:
         return ""
 
 
-def _decoded(content: str) -> str:
+def decoded(content: str) -> str:
     try:
         return base64.b64decode(content, validate=True).decode("utf-8", "replace")
     except (binascii.Error, ValueError):
