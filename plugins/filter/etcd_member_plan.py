@@ -123,7 +123,9 @@ def etcd_member_plan(
         for host, one in found.items()
     }
     views = [{str(host): read_view(str(text)) for host, text in one.items()} for one in rounds]
-    plan = asdict(make_plan(views, hosts, want=str(want), gone=bool(gone), done=[str(s) for s in done], added=str(added)))
+    plan = asdict(
+        make_plan(views, hosts, want=str(want), gone=bool(gone), done=[str(s) for s in done], added=str(added))
+    )
     return {key: list(value) if isinstance(value, tuple) else str(value) for key, value in plan.items()}
 
 

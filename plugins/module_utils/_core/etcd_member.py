@@ -131,7 +131,9 @@ class Member:
     @property
     def label(self) -> str:
         """What people call it."""
-        return printable(self.name)[:80] or f"{self.id:x} ({', '.join(map(printable, self.peer_urls))[:120]}, not started)"
+        return (
+            printable(self.name)[:80] or f"{self.id:x} ({', '.join(map(printable, self.peer_urls))[:120]}, not started)"
+        )
 
 
 @dataclass(frozen=True)
@@ -310,7 +312,8 @@ def make_plan(
     odd = [one for one in plans if one.refusal] or [one for one in plans if _essence(one) != _essence(last)]
     if odd and not odd[0].refusal:
         return Plan(refusal=_line(
-            f"{len(rounds)} looks in a row did not all say the same ({_told(odd[0])}; {_told(last)}): what comes and goes"
+            f"{len(rounds)} looks in a row did not all say the same ({_told(odd[0])}; {_told(last)}): what"
+            " comes and goes"
             " by itself is not replaced"
         ), lines=last.lines)  # fmt: skip
     if odd:
@@ -329,7 +332,7 @@ def _told(plan: Plan) -> str:
 
 
 def _proven(rounds: Sequence[Mapping[str, View]], plan: Plan) -> Plan:
-    """The end of a replacement: every member has all that there was, and what is written goes on to reach all of them."""
+    """The end of a replacement: every member has all that there was, and what is written reaches all of them."""
     first, last = (
         {host: view.statuses for host, view in one.items() if view.healthy} for one in (rounds[0], rounds[-1])
     )
@@ -337,7 +340,9 @@ def _proven(rounds: Sequence[Mapping[str, View]], plan: Plan) -> Plan:
     after = min((one.revision for said in last.values() for one in said.values()), default=0)
     if len(rounds) > 1 and after > before:
         return plan
-    return Plan(refusal=f"nothing that is written reaches every member: revision {after} after {before}", lines=plan.lines)
+    return Plan(
+        refusal=f"nothing that is written reaches every member: revision {after} after {before}", lines=plan.lines
+    )
 
 
 @dataclass(frozen=True)
@@ -413,7 +418,11 @@ class _Judge:
         known = [len([m for m in view.members if not m.learner]) for view in answering.values() if view.members]
         voters = max(known, default=0)
         running = [host for host, view in answering.items() if view.cluster]
-        left = "; ".join(f"{host}: {self.hosts[host].trouble or self.hosts[host].refusal}" for host in self.hosts if host not in answering)
+        left = "; ".join(
+            f"{host}: {self.hosts[host].trouble or self.hosts[host].refusal}"
+            for host in self.hosts
+            if host not in answering
+        )
         counted = f"{len(running)} of {voters or len(self.hosts)} members answer ({', '.join(running) or 'none'})"
         needed = f"{quorum(voters or len(self.hosts))} must be healthy for it to work"
         return (
@@ -426,14 +435,22 @@ class _Judge:
         for one in members:
             seen = [host for host, view in witnesses.items() if view.sees(one)]
             kind = "learner " if one.learner else ""
-            word = "is healthy" if len(seen) == len(witnesses) else f"answers {', '.join(seen)}" if seen else "does not answer"
+            word = (
+                "is healthy"
+                if len(seen) == len(witnesses)
+                else f"answers {', '.join(seen)}"
+                if seen
+                else "does not answer"
+            )
             told.append(f"{kind}member {one.label} ({one.id:x}) {word}, as seen from {', '.join(witnesses)}")
         told += [
             f"{host}: an earlier replacement has not come to its end"
             for host, view in self.views.items()
             if view.saved is not None
         ]
-        told += [f"{host}: data of earlier members are kept: {view.aside}" for host, view in self.views.items() if view.aside]
+        told += [
+            f"{host}: data of earlier members are kept: {view.aside}" for host, view in self.views.items() if view.aside
+        ]
         return tuple(_line(one) for one in told)
 
     def _host_of(self, member: Member) -> str:
@@ -452,9 +469,7 @@ class _Judge:
     def _next(self, witnesses: Mapping[str, View], members: Sequence[Member], healthy: set[int]) -> Plan:
         places = {one.id: self._host_of(one) for one in members}
         # A host on which a run of ours was killed after it had taken its member from the list.
-        orphans = [
-            host for host, view in self.views.items() if view.saved is not None and host not in places.values()
-        ]
+        orphans = [host for host, view in self.views.items() if view.saved is not None and host not in places.values()]
         member, host = self._target(members, healthy, places, orphans)
         if member is None and not host:
             return Plan()
@@ -473,14 +488,16 @@ class _Judge:
             return self._without(member, host, helper)
         if not host:
             raise Refused(
-                f"no host of the inventory is where member {label} is ({', '.join(member.peer_urls) if member else ''}): add it,"
+                f"no host of the inventory is where member {label} is"
+                f" ({', '.join(member.peer_urls) if member else ''}): add it,"
                 " or set selfheal_etcd_member_gone if its machine is gone for good"
             )
         if known.refusal:
             raise Refused(f"{host}: {known.refusal}")
         if known.trouble or view is None:
             raise Refused(
-                f"{host} {known.trouble or 'could not be looked at'}; its member {label} is replaced when it can be reached,"
+                f"{host} {known.trouble or 'could not be looked at'}; its member {label} is replaced when it"
+                " can be reached,"
                 " or taken from the list if selfheal_etcd_member_gone says that its machine is gone for good"
             )
         softer = known.softer(view.saved is not None)
@@ -510,7 +527,9 @@ class _Judge:
                 return None, ""
             raise Refused(f"{self.want} is no member of etcd, and no host whose member was being replaced")
         if self.gone:
-            raise Refused("selfheal_etcd_member_gone needs selfheal_etcd_member: the member whose machine is gone is said by name")
+            raise Refused(
+                "selfheal_etcd_member_gone needs selfheal_etcd_member: the member whose machine is gone is said by name"
+            )
         sick: list[tuple[Member | None, str]] = [
             (one, places[one.id]) for one in members if one.id not in healthy or one.learner
         ]
@@ -520,7 +539,8 @@ class _Judge:
             voters = [one for one in members if not one.learner]
             up = sum(one.id in healthy for one in voters)
             raise Refused(
-                f"{len(sick)} members are not known to be healthy: {told}; {up} of {len(voters)} are, and {quorum(len(voters))}"
+                f"{len(sick)} members are not known to be healthy: {told}; {up} of {len(voters)} are, and"
+                f" {quorum(len(voters))}"
                 " must be for etcd to work: say by selfheal_etcd_member which one is to be replaced first"
             )
         if sick:
@@ -558,13 +578,16 @@ class _Judge:
             raise Refused(f"member {label} is the only one, and its data are all that there is; see {RUNBOOK}")
         unready = [one.label for one in others if one.learner or not one.name]
         if unready:
-            raise Refused(f"another member is being added: {', '.join(unready)}; it must become a voter, or be removed, first")
+            raise Refused(
+                f"another member is being added: {', '.join(unready)}; it must become a voter, or be removed, first"
+            )
         left = sum(one.id in healthy for one in voters)
         needed = quorum(len(voters))
         if left < needed:
             doubtful = ", ".join(one.label for one in voters if one.id not in healthy)
             raise Refused(
-                f"without {label} {left} of {len(voters)} members would be known to be healthy, and {needed} must be for etcd to"
+                f"without {label} {left} of {len(voters)} members would be known to be healthy, and {needed}"
+                " must be for etcd to"
                 f" work: look at {doubtful} first"
             )
 
@@ -582,7 +605,8 @@ class _Judge:
         text = view.manifest if view.manifest is not None else view.saved
         if text is None:
             raise Refused(
-                f"{host} has no manifest of etcd, neither in /etc/kubernetes/manifests nor kept by an earlier run: put it"
+                f"{host} has no manifest of etcd, neither in /etc/kubernetes/manifests nor kept by an earlier"
+                " run: put it"
                 " into /etc/kubernetes/manifests"
             )
         flags = _flags(text)
@@ -597,11 +621,15 @@ class _Judge:
                 + (f", the list of members has {member.label}" if member and member.name else "")
             )
         if not _address_of(url):
-            raise Refused(f"{host}: the manifest of etcd has peer URL {url!r}, expected https://ADDRESS:PORT and only one")
+            raise Refused(
+                f"{host}: the manifest of etcd has peer URL {url!r}, expected https://ADDRESS:PORT and only one"
+            )
         if _address_of(url) not in view.addresses:
             raise Refused(f"{host}: the manifest of etcd has peer URL {url}, and the host has no such address")
         if member and member.peer_urls != (url,):
-            raise Refused(f"{host}: the manifest of etcd has peer URL {url}, the list of members {', '.join(member.peer_urls)}")
+            raise Refused(
+                f"{host}: the manifest of etcd has peer URL {url}, the list of members {', '.join(member.peer_urls)}"
+            )
         return name, url
 
     def _step(
@@ -623,7 +651,9 @@ class _Judge:
             return Step.KEEP, member_id, ""
         if not view.is_out:
             if Step.OUT in self.done:
-                raise Refused(f"{host}: etcd was taken out of the way and is there again; somebody else is at work on it")
+                raise Refused(
+                    f"{host}: etcd was taken out of the way and is there again; somebody else is at work on it"
+                )
             return Step.OUT, member_id, ""
         if member is None:
             return Step.ADD, "", ""
@@ -646,10 +676,13 @@ class _Judge:
             step = Step.READY
         else:
             raise Refused(
-                f"{host}: its member {member.label} of etcd is replaced and healthy, but its API server is not ready after"
+                f"{host}: its member {member.label} of etcd is replaced and healthy, but its API server is not"
+                " ready after"
                 f" {waited} minutes: see its log, and run this again"
             )
-        return Plan("", step, host, member.name, f"{member.id:x}", ", ".join(member.peer_urls), next(iter(witnesses)), host)
+        return Plan(
+            "", step, host, member.name, f"{member.id:x}", ", ".join(member.peer_urls), next(iter(witnesses)), host
+        )
 
 
 def _line(text: str) -> str:
@@ -699,13 +732,16 @@ def joining(manifest: str, name: str, url: str, members: Sequence[Member]) -> st
         if not match or match[3] not in wanted:
             lines.append(line)
         elif match[3] == "--initial-cluster":
-            seen += 1
+            # With its value on the next line it would leave that behind.
+            seen += 1 if match[4] else 2
             lines += [f"{match[1]}{match[2]}{flag}={value}{match[2]}{match[5]}" for flag, value in wanted.items()]
     made = "\n".join(lines)
     before, after = _command(manifest), _command(made)
     rest = [word for word in before if word.partition("=")[0] not in wanted]
     if seen != 1 or sorted(after) != sorted([*rest, *(f"{flag}={value}" for flag, value in wanted.items())]):
-        raise Refused("the manifest of etcd does not have --initial-cluster once, on a line of its own, as kubeadm writes it")
+        raise Refused(
+            "the manifest of etcd does not have --initial-cluster once, on a line of its own, as kubeadm writes it"
+        )
     return made
 
 
