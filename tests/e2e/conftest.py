@@ -18,6 +18,7 @@ import pytest
 
 from lab.cluster import Cluster
 from lab.drill import Drill
+from tests.e2e.planes import keep
 
 
 def pytest_configure() -> None:
@@ -33,6 +34,21 @@ def drill() -> Iterator[Drill]:
         drill = Drill(cluster)
         run = drill.bootstrap()
         assert run.code == 0, run.output
+        yield drill
+    finally:
+        if not os.environ.get("SELFHEAL_KEEP"):
+            cluster.down()
+
+
+@pytest.fixture(scope="session")
+def ha() -> Iterator[Drill]:
+    """A cluster with three control planes, which is expensive: one for all tests that need it."""
+    cluster = Cluster(f"{os.environ.get('SELFHEAL_CLUSTER', 'selfheal-e2e')}-ha", "ha").up()
+    try:
+        drill = Drill(cluster)
+        run = drill.bootstrap()
+        assert run.code == 0, run.output
+        keep(drill)
         yield drill
     finally:
         if not os.environ.get("SELFHEAL_KEEP"):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -20,49 +19,26 @@ import pytest
 import yaml
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.certificates import read_certificates
 
-from lab.cluster import Cluster
 from lab.drill import Drill, Run, now
-from lab.shell import LabError
 from tests.e2e.pki import certificate, no_key, outdated, put
+from tests.e2e.planes import (
+    DOCKER,
+    KUBELET_PKI,
+    MANIFESTS,
+    NOWHERE,
+    answers,
+    keep,
+    kill,
+    planes,
+    sh,
+    spec,
+    undo,
+    wait,
+)
 
 ROLE = str(Path(__file__).with_name("control_plane_repair.yml"))
-MANIFESTS = "/etc/kubernetes/manifests"
-KUBELET_PKI = "/var/lib/kubelet/pki"
-KEPT = "/var/tmp/kept-control-plane"
 # A repair of one host takes less than this.
 CONTROL_SECONDS = 75
-DOCKER = {"ansible_connection": "community.docker.docker"}
-NOWHERE = {"ansible_host": "127.0.0.1", "ansible_port": 9, "ansible_connection": "ssh"}
-
-
-def planes(drill: Drill) -> list[str]:
-    """The control-plane nodes."""
-    return [node.name for node in drill.cluster.nodes() if node.role == "control-plane"]
-
-
-def answers(drill: Drill) -> bool:
-    """Whether kubectl gets an answer, which knows nothing of what is being proven."""
-    return drill.cluster.kubectl("get", "--raw", "/livez", "--request-timeout", "5s", check=False).returncode == 0
-
-
-def wait(drill: Drill, wanted: bool, seconds: float = 180) -> None:
-    """Wait until the API server answers, or does not."""
-    end = time.monotonic() + seconds
-    while answers(drill) is not wanted:
-        assert time.monotonic() < end, f"the API server {'does not answer' if wanted else 'answers'} after {seconds} s"
-        time.sleep(1)
-
-
-def sh(drill: Drill, node: str, text: str, check: bool = True, **options: Any) -> str:
-    """What a command on a node says."""
-    return drill.cluster.exec(node, "sh", "-c", text, check=check, **options).stdout
-
-
-def kill(drill: Drill, node: str, *processes: str) -> None:
-    """Stop kubelet, and end these processes, which nobody starts again then."""
-    drill.stop_kubelet(node)
-    for process in processes:
-        sh(drill, node, f"pkill -KILL -x {process}")
 
 
 def repair(drill: Drill, *arguments: str, hosts: dict[str, dict[str, Any]] | None = None, **variables: Any) -> Run:
@@ -73,45 +49,6 @@ def repair(drill: Drill, *arguments: str, hosts: dict[str, dict[str, Any]] | Non
         inventory.write_text(json.dumps({"control_plane": {"hosts": hosts}}), encoding="utf-8")
     wanted = {"selfheal_monitor_only": False, **variables}
     return drill.playbook("repair_control_plane", *arguments, inventory=inventory, **wanted)
-
-
-def spec(drill: Drill, node: str, name: str) -> Any:
-    """The spec of a static pod's manifest."""
-    return yaml.safe_load(sh(drill, node, f"cat {MANIFESTS}/{name}.yaml"))["spec"]
-
-
-def keep(drill: Drill) -> None:
-    """Keep what the faults of this file break."""
-    for node in planes(drill):
-        sh(
-            drill,
-            node,
-            f"rm -rf {KEPT}; mkdir -p {KEPT}; cp -a /etc/kubernetes {KEPT}/; cp -a {KUBELET_PKI} {KEPT}/kubelet-pki",
-        )
-
-
-def undo(drill: Drill) -> None:
-    """Take away every fault of this file, and wait until all is well."""
-    for node in planes(drill):
-        sh(
-            drill,
-            node,
-            "systemctl enable --now containerd; systemctl unmask kubelet; pkill -CONT -x kube-apiserver;"
-            f" rm -rf /run/selfheal /var/lib/selfheal; cp -a {KEPT}/kubernetes/. /etc/kubernetes/;"
-            f" rm -f /etc/kubernetes/*.yaml; rm -rf {KUBELET_PKI}; cp -a {KEPT}/kubelet-pki {KUBELET_PKI};"
-            " systemctl enable kubelet; systemctl restart kubelet",
-        )
-    # An API server that answers may be about to lose its etcd, whose manifest has just come back.
-    end = time.monotonic() + 240
-    while True:
-        wait(drill, True, 240)
-        try:
-            for one in drill.cluster.nodes():
-                drill.wait_ready(one.name, "True", seconds=180)
-        except LabError:
-            assert time.monotonic() < end
-            continue
-        return
 
 
 @pytest.fixture
@@ -372,17 +309,6 @@ def test_what_cannot_be_repaired_is_an_error_that_says_what_is_still_wrong(plane
 
 
 # --- three control planes
-
-
-@pytest.fixture(scope="module")
-def ha() -> Iterator[Drill]:
-    """A cluster with three control planes, which is expensive: one for all tests below."""
-    with Cluster(f"{os.environ.get('SELFHEAL_CLUSTER', 'selfheal-e2e')}-ha", "ha") as cluster:
-        drill = Drill(cluster)
-        run = drill.bootstrap()
-        assert run.code == 0, run.output
-        keep(drill)
-        yield drill
 
 
 @pytest.mark.ha
