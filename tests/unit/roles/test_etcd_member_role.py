@@ -227,7 +227,7 @@ def test_the_look_prints_what_the_core_reads(place: Place) -> None:
 
 
 def test_the_lease_is_asked_before_each_step_and_the_look_before_that() -> None:
-    names = [task["name"] for task in _leaves(read(PLAYBOOKS / "tasks" / "etcd_member_step.yml"))]
+    names = [task["name"] for task in _leaves(read(PLAYBOOKS / "tasks" / "etcd_member_round.yml"))]
     order = ["Look at etcd", "Judge what was seen", "Ask the cluster once more, and renew the lease"]
     at = [names.index(name) for name in [*order, "Step {{ __selfheal_next.step }}"]]
     assert at == sorted(at) and at[-1] - at[-2] == 2, "only the answer is looked at in between"
