@@ -48,6 +48,8 @@ E2E: Mapping[str, tuple[str, ...]] = {
     "ha: a dead member of etcd is replaced, the second one refused while quorum is at risk": (
         "test_etcd_member.test_a_dead_member_is_replaced",
         "test_etcd_member.test_a_second_one_is_refused_while_quorum_is_at_risk",
+        "test_etcd_member.test_a_run_that_is_killed_after_the_removal_is_gone_on_with",
+        "test_etcd_member.test_a_machine_that_is_gone_costs_its_member_when_somebody_says_so_and_only_then",
     ),
     "node_reboot: a fault under /run is healed by the reboot, one under /etc outlives it and the role says so": (
         "test_node_reboot.test_a_fault_under_run_is_healed_by_a_reboot_that_is_proven",
@@ -109,6 +111,13 @@ UNIT: Mapping[str, tuple[str, ...]] = {
     "etcd is kept before anything of it is changed": (
         "test_control_plane_roles.test_etcd_is_kept_before_anything_of_it_is_changed",
         "test_control_plane_roles.test_nothing_of_etcd_is_changed_without_a_snapshot",
+    ),
+    "a member of etcd is replaced in no cluster whose quorum that would put at risk, and after any kill": (
+        "test_etcd_member.test_in_no_cluster_quorum_is_put_at_risk",
+        "test_etcd_member.test_without_the_count_these_tests_fail",
+        "test_etcd_member.test_whatever_is_begun_is_ended_after_any_kill",
+        "test_etcd_member_role.test_only_a_manifest_that_joins_is_put_over_an_empty_disk",
+        "test_etcd_member_role.test_no_step_is_taken_after_the_lease_or_the_lock_have_passed",
     ),
 }
 PROVIDERS: Mapping[str, tuple[str, ...]] = {
