@@ -104,3 +104,11 @@ class NoDevicePlugin(ClusterError):
 
 class RestartFailed(ClusterError):
     """What was restarted has not proven itself, or the run is being stopped."""
+
+
+class NetworkNotFound(ClusterError):
+    """The cluster has no network plugin that we know, or several."""
+
+
+class ManifestRefused(ClusterError):
+    """A network plugin's manifest must not be applied to this cluster."""

@@ -36,7 +36,7 @@ _LABEL = re.compile(rf"(?:[a-z0-9.-]{{1,253}}/)?{_NAME}={_NAME}\Z")
 
 @dataclass(frozen=True)
 class PluginPod:
-    """A device plugin's pod: whether it is ready, and what it waits for if not."""
+    """The pod of a plugin, for devices or for the network: whether it is ready, and what it waits for if not."""
 
     pod: NodePod
     ready: bool
@@ -46,6 +46,22 @@ class PluginPod:
     def uid(self) -> str:
         """The pod's."""
         return self.pod.uid
+
+    @classmethod
+    def from_api(cls, item: Mapping[str, Any]) -> PluginPod:
+        """Read a Pod object as the API gives it.
+
+        :raises ValueError: when it does not say which pod it is.
+        """
+        status = item.get("status") or {}
+        pod = NodePod.from_api(item)
+        ready = any(c.get("type") == "Ready" and c.get("status") == "True" for c in status.get("conditions") or ())
+        containers = (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ()))
+        states = [c.get("state") or {} for c in containers]
+        waiting = [str(s["waiting"].get("reason") or "") for s in states if s.get("waiting")]
+        # The containers after one that fails wait for it, and have nothing to say.
+        telling = [reason for reason in waiting if reason != "PodInitializing"] or waiting
+        return cls(pod, ready and not pod.deleting, telling[0] if telling else "")
 
     def __str__(self) -> str:
         return str(self.pod)
@@ -67,7 +83,7 @@ def plugins_of(items: Iterable[Mapping[str, Any]], labels: Iterable[str]) -> tup
     :raises ValueError: when a pod does not say which one it is.
     """
     wanted = {tuple(label.split("=", 1)) for label in labels}
-    found = [_plugin(item) for item in items if _is_plugin(item, wanted)]
+    found = [PluginPod.from_api(item) for item in items if _is_plugin(item, wanted)]
     return tuple(sorted(found, key=lambda p: (p.pod.namespace, p.pod.name, p.uid)))
 
 
@@ -81,15 +97,6 @@ def _is_plugin(item: Mapping[str, Any], wanted: Iterable[tuple[str, ...]]) -> bo
         return False
     volumes = (item.get("spec") or {}).get("volumes") or ()
     return any(FOLDER.search(str((volume.get("hostPath") or {}).get("path") or "")) for volume in volumes)
-
-
-def _plugin(item: Mapping[str, Any]) -> PluginPod:
-    status = item.get("status") or {}
-    pod = NodePod.from_api(item)
-    ready = any(c.get("type") == "Ready" and c.get("status") == "True" for c in status.get("conditions") or ())
-    states = [c.get("state") or {} for c in status.get("containerStatuses") or ()]
-    waiting = next((str(s["waiting"].get("reason") or "") for s in states if s.get("waiting")), "")
-    return PluginPod(pod, ready and not pod.deleting, waiting)
 
 
 def gpus_of(node: Mapping[str, Any]) -> tuple[bool, str]:
