@@ -148,12 +148,12 @@ def network_of(daemonsets: Iterable[Mapping[str, Any]], wanted: str = "") -> Net
     :raises CniError: when there are several, so that nobody knows which one is meant.
     """
     providers = [provider_named(wanted)] if wanted else list(PROVIDERS.values())
-    found = []
-    for item in daemonsets:
+
+    def made_by(item: Mapping[str, Any], provider: Provider) -> bool:
         metadata = item.get("metadata") or {}
-        for provider in providers:
-            if metadata.get("name") == provider.daemonset and metadata.get("namespace") in provider.namespaces:
-                found.append(_network(item, provider))
+        return metadata.get("name") == provider.daemonset and metadata.get("namespace") in provider.namespaces
+
+    found = [_network(i, provider) for i in daemonsets for provider in providers if made_by(i, provider)]
     if len(found) > 1:
         raise CniError(
             f"the cluster has several network plugins: {', '.join(map(str, found))}; expected one, name the provider"
@@ -219,7 +219,9 @@ def said_of(condition: Mapping[str, Any]) -> str:
     """What a condition says against the network; empty when it does not."""
     if condition.get("status") != "True":
         return ""
-    return printable(f"the node's condition NetworkUnavailable is True ({condition.get('reason') or 'without a reason'})")
+    return printable(
+        f"the node's condition NetworkUnavailable is True ({condition.get('reason') or 'without a reason'})"
+    )
 
 
 def trouble_of(agents: Iterable[PluginPod], network: Network, node: Mapping[str, Any]) -> list[str]:
@@ -306,7 +308,9 @@ def host_trouble(host: HostNetwork, provider: Provider) -> list[str]:
         if provider.plugins[0] in types:
             ours = True
             wanted |= types
-            lost = [p for p in paths if p.rpartition("/")[0] == host.folder and not host.sizes.get(p.rpartition("/")[2])]
+            lost = [
+                p for p in paths if p.rpartition("/")[0] == host.folder and not host.sizes.get(p.rpartition("/")[2])
+            ]
             found += [f"{printable(path)}, which {place} names, is {_gone(host, path)}" for path in lost]
     if host.configurations and not ours:
         found.append(f"no configuration in {host.folder} is that of {provider.name}")

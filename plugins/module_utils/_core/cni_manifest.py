@@ -388,8 +388,8 @@ class _Merger:
             )
         elif mine < runs:
             self.reasons.append(
-                f"it is {self._provider.name} {_dotted(mine)}, older than {_dotted(runs)}, which runs; it is not applied"
-                " unless that is allowed"
+                f"it is {self._provider.name} {_dotted(mine)}, older than {_dotted(runs)}, which runs; it is not"
+                " applied unless that is allowed"
             )
 
     def _own(self, ref: Ref, item: Object) -> Iterator[dict[str, Any]]:

@@ -15,6 +15,7 @@ from typing import TypeAlias
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import (
     node_gpu,
     node_heartbeat,
+    node_network,
     node_ready,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drivers import DRIVERS
@@ -66,6 +67,13 @@ DEVICE_PLUGIN_RESTART = Rung(
     remedy=Remedy.RESTART,
     deadline=240,
 )
+CNI_REAPPLY = Rung(
+    name="cni_reapply",
+    role="selfheal.kubernetes.cni_reapply",
+    about="re-apply the network plugin",
+    remedy=Remedy.RESTART,
+    deadline=240,
+)
 NODE_REBOOT = Rung(
     name="node_reboot",
     role="selfheal.kubernetes.node_reboot",
@@ -83,6 +91,8 @@ LADDERS: Ladders = MappingProxyType(
         node_ready.RUNTIME_DOWN: (CONTAINER_RUNTIME_RESTART, KUBELET_RESTART, NODE_REBOOT),
         node_ready.STATUS_UNKNOWN: (KUBELET_RESTART, NODE_REBOOT),
         node_heartbeat.STOPPED: (KUBELET_RESTART, NODE_REBOOT),
+        node_network.CALICO_DOWN: (CNI_REAPPLY, NODE_REBOOT),
+        node_network.CILIUM_DOWN: (CNI_REAPPLY, NODE_REBOOT),
         node_gpu.MISMATCH: (DEVICE_PLUGIN_RESTART, KUBELET_RESTART, NODE_REBOOT),
         node_gpu.NONE_ALLOCATABLE: (DEVICE_PLUGIN_RESTART, KUBELET_RESTART, NODE_REBOOT),
     }
