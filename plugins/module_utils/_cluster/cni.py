@@ -220,7 +220,7 @@ class NetworkMender:
     def _restart(
         self, network: Network, before: tuple[PluginPod, ...], condition: Mapping[str, Any], end: float
     ) -> tuple[str, tuple[PluginPod, ...]]:
-        """Evict the plugin's pod, and wait for the next one; what is missing at the end, and the pods that are there."""
+        """Evict the plugin's pod, and wait for the next one; what is missing, and the pods that are there."""
         missing, now = "nothing was seen", before
         while True:
             try:
@@ -284,9 +284,9 @@ class NetworkMender:
             self._refused = answer.message
         if answer.word is Word.FORBIDDEN:
             raise Forbidden(
-                f"pod {one} may not be evicted, nothing was done: {answer.message} (the playbook bootstrap gives the right"
-                f" with selfheal_bootstrap_cni; in another namespace than kube-system bind ClusterRole selfheal-cni-agents"
-                f" in {network.namespace})"
+                f"pod {one} may not be evicted, nothing was done: {answer.message} (the playbook bootstrap gives the"
+                " right with selfheal_bootstrap_cni; elsewhere than in kube-system, bind ClusterRole"
+                f" selfheal-cni-agents in {network.namespace})"
             )
         self._not_before[one.uid] = now + max(RETRY_SECONDS, answer.retry_after)
 
@@ -428,8 +428,8 @@ class NetworkMender:
         if network is None:
             names = [PROVIDERS[self._provider]] if self._provider else list(PROVIDERS.values())
             raise NetworkNotFound(
-                f"the cluster has no network plugin that is known, so nothing can be restarted on node {self._actor.node}:"
-                f" expected a DaemonSet {' or '.join(p.daemonset for p in names)}"
+                "the cluster has no network plugin that is known, so nothing can be restarted on node"
+                f" {self._actor.node}: expected a DaemonSet {' or '.join(p.daemonset for p in names)}"
                 f" in {', '.join(sorted({n for p in names for n in p.namespaces}))}"
             )
         return network
