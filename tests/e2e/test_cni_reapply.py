@@ -145,8 +145,8 @@ def lose_config(drill: Drill, sick: str) -> None:
 
 def lose_programs(drill: Drill, sick: str) -> None:
     """One is cut in the middle, one is gone."""
-    cut = f"size=$(stat -c %s {PROGRAMS}/calico) && truncate -s $((size / 2)) {PROGRAMS}/calico && rm {PROGRAMS}/calico-ipam"
-    drill.cluster.exec(sick, "sh", "-c", cut)
+    half = f"truncate -s $(($(stat -c %s {PROGRAMS}/calico) / 2)) {PROGRAMS}/calico"
+    drill.cluster.exec(sick, "sh", "-c", f"{half} && rm {PROGRAMS}/calico-ipam")
 
 
 FAULTS = {

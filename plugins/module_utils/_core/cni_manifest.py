@@ -149,6 +149,8 @@ def read_manifest(documents: Iterable[Any], wanted: str = "") -> Manifest:
         ref = _ref(item, reasons)
         if ref and ref in objects:
             reasons.append(f"{ref} is in it twice")
+        elif ref and not _shaped(item):
+            reasons.append(f"{ref} is not made as a {ref.kind} is")
         elif ref:
             objects[ref] = _clean(item)
     provider, namespace = _provider_in(objects, wanted, reasons)
@@ -189,6 +191,26 @@ def _ref(item: Object, reasons: list[str]) -> Ref | None:
         reasons.append(str(exc))
         return None
     return Ref(version, kind, metadata["namespace"] if known.namespaced else "", str(name))
+
+
+def _shaped(item: Object) -> bool:
+    """Whether everything in it that is read here is where it belongs."""
+    try:
+        for container in _containers(item):
+            for entry in container.get("env") or ():
+                entry.get("name")
+            list(container.get("args") or ())
+        for key in ("spec", "data", "roleRef"):
+            dict(item.get(key) or {})
+        for key in ("rules", "subjects"):
+            for entry in item.get(key) or ():
+                entry.get("kind")
+        for version in (item.get("spec") or {}).get("versions") or ():
+            version.get("name")
+        dict((item.get("spec") or {}).get("selector") or {})
+    except (AttributeError, TypeError, ValueError):
+        return False
+    return True
 
 
 def _clean(item: Object) -> Object:
@@ -593,11 +615,12 @@ def first_difference(wanted: Any, live: Any, place: str = "") -> str:
 
 
 def _list_difference(wanted: list[Any], live: Any, place: str) -> str:
+    place = place or "everything"
     if not isinstance(live, list):
         return place
     for key in _KEYS:
         names = [one.get(key) if isinstance(one, dict) else None for one in wanted]
-        if all(names) and len(set(names)) == len(names):
+        if all(isinstance(n, str) and n for n in names) and len(set(names)) == len(names):
             have = {one.get(key): one for one in live if isinstance(one, dict)}
             for name, one in zip(names, wanted, strict=True):
                 found = first_difference(one, have.get(name), f"{place}[{name}]")
