@@ -307,7 +307,7 @@ def node_never_reported_nobody_knows_since_when(cluster: Cluster) -> None:
     small,
     "A node joined 10 minutes ago, and its network never came up, so it was never Ready.",
     ("NodeNeverJoined", "NodeNeverReady", "Node lab-worker3"),
-    ("NodeReady", "NodeNotReady", "Node lab-worker3"),
+    ("NodeReady", "PodNetworkDown", "Node lab-worker3"),
     ("PodNotReady", "PodOnUnreadyNode", "Pod kube-system/calico-node-lab-worker3"),
     ("PodNotReady", "PodOnUnreadyNode", "Pod kube-system/kube-proxy-lab-worker3"),
     *AGENTS,

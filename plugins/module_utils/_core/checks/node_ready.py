@@ -26,12 +26,15 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times im
 
 NOT_READY = "NodeNotReady"
 RUNTIME_DOWN = "ContainerRuntimeDown"
+NETWORK_DOWN = "PodNetworkDown"
 STATUS_UNKNOWN = "NodeStatusUnknown"
 READY_MISSING = "ReadyConditionMissing"
 SINCE_MISSING = "ReadyTransitionTimeMissing"
 # The kubelet's own words for a container runtime that does not answer, or says itself that it is not ready. What it
 # says in the first seconds after its start ("may not have completed yet") is not among them.
 _RUNTIME = ("container runtime is down", "container runtime not ready", "PLEG is not healthy")
+# The same for a runtime that is well, and has no configuration or no program to make a pod's network with.
+_NETWORK = "container runtime network not ready"
 # Clocks that agree with each other differ by less.
 AHEAD = timedelta(seconds=40)
 
@@ -61,7 +64,10 @@ def _reading(ready: Condition | None) -> tuple[Verdict, str, str, datetime | Non
         return Verdict.UNKNOWN, SINCE_MISSING, f"Ready is {ready.status}, since when is not said ({said})", None
     reason = STATUS_UNKNOWN
     if ready.status == "False":
+        # A runtime that is down says nothing of its network, so that one comes first.
         reason = RUNTIME_DOWN if any(words in ready.message for words in _RUNTIME) else NOT_READY
+        if reason == NOT_READY and _NETWORK in ready.message:
+            reason = NETWORK_DOWN
     return Verdict.UNHEALTHY, reason, f"Ready is {ready.status} ({said})", ready.last_transition
 
 
@@ -101,6 +107,7 @@ CHECK = Check(
     reasons={
         NOT_READY: "Ready is False: the kubelet says so itself",
         RUNTIME_DOWN: "Ready is False, and the kubelet says that it is the container runtime",
+        NETWORK_DOWN: "Ready is False, and the kubelet says that the runtime has no network for pods",
         STATUS_UNKNOWN: "Ready is Unknown: the kubelet has stopped reporting",
         READY_MISSING: "the node has no readable Ready condition",
         SINCE_MISSING: "Ready is not True, and since when is not said",

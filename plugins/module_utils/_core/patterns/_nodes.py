@@ -25,7 +25,8 @@ _SILENT = {
 }
 # What is said of a node by others than its kubelet, because they do not hear from it.
 LATE = _SILENT | {(node_ready.CHECK.name, node_ready.STATUS_UNKNOWN)}
-_DOWN = LATE | {(node_ready.CHECK.name, reason) for reason in (node_ready.NOT_READY, node_ready.RUNTIME_DOWN)}
+_SELF_TOLD = (node_ready.NOT_READY, node_ready.RUNTIME_DOWN, node_ready.NETWORK_DOWN)
+_DOWN = LATE | {(node_ready.CHECK.name, reason) for reason in _SELF_TOLD}
 
 
 def troubled(findings: Iterable[Finding]) -> dict[Ref, list[Finding]]:

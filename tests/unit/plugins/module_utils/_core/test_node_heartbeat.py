@@ -98,7 +98,7 @@ def test_no_ladder_for_what_is_unknown() -> None:
     assert set(LADDERS) == {
         *("NodeNotReady", "NodeStatusUnknown", "HeartbeatStopped"),
         *("ContainerRuntimeDown", "GPUCountMismatch", "NoAllocatableGPU"),
-        *("CalicoIsDown", "CiliumIsDown"),
+        *("CalicoIsDown", "CiliumIsDown", "PodNetworkDown"),
     }
 
 

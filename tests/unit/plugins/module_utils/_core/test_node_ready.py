@@ -38,7 +38,16 @@ READINGS = {
     ),
     "only the network is missing": (
         node(condition=ready("False", ago(400))._replace(message="container runtime network not ready: cni")),
-        "NodeNotReady",
+        "PodNetworkDown",
+        Verdict.UNHEALTHY,
+    ),
+    "the runtime is down, and so is its network": (
+        node(
+            condition=ready("False", ago(400))._replace(
+                message="[container runtime is down, container runtime network not ready: cni]"
+            )
+        ),
+        "ContainerRuntimeDown",
         Verdict.UNHEALTHY,
     ),
     "the kubelet has just begun": (
