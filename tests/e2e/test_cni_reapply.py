@@ -116,7 +116,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def node(healthy: Drill) -> Iterator[str]:
-    """A worker, and a healer with the rights to re-apply the network plugin. A new pod of Calico mends it at the end."""
+    """A worker, and a healer with the rights for its network. A new pod of Calico mends it in the end."""
     cluster, sick = healthy.cluster, healthy.worker()
     rights = healthy.bootstrap(selfheal_bootstrap_cni=True)
     assert rights.code == 0, rights.output
@@ -252,9 +252,32 @@ def own_is_kept(drill: Drill, sick: str, pools: dict[str, str], with_daemonset: 
     forget_pods(drill)
 
 
-def test_heal_puts_back_a_network_plugin_that_was_changed_by_mistake(healthy: Drill, node: str, manifest: Path) -> None:
+def test_heal_brings_back_what_the_container_runtime_has_lost(healthy: Drill, node: str) -> None:
+    before = agent(healthy, node)
+    lose_config(healthy, node)
+    healthy.wait_until_due(node)
+    no_network(healthy, node, 5)
+    since = now()
+    run = healthy.heal(cni_reapply_probe_image=BUSYBOX)
+    assert run.code == 0, run.output
+    assert "PodNetworkDown" in run.output and f"REPAIRED cni_reapply on {node}" in run.output
+    assert "and was reached from there" in run.output
+    assert agent(healthy, node) not in ("", before)
+    has_network(healthy, node, healthy.worker(1))
+    memory = {"incidents", "clusterrecords", "leases", "configmaps"}
+    assert {what for _verb, what, _name in healthy.writes(since)} == {"pods", *memory}
+    [incident] = healthy.incidents()
+    status = incident["status"]
+    assert (status["phase"], status["outcome"], status["attempts"]) == ("Recovered", "Repaired", 1)
+    again = healthy.heal()
+    assert (again.code, again.changed) == (0, 0), again.output
+
+
+@pytest.mark.nightly
+def test_heal_puts_back_a_network_plugin_that_was_changed_by_mistake(
+    healthy: Drill, node: str, own: dict[str, str], manifest: Path
+) -> None:
     cluster, other = healthy.cluster, healthy.worker(1)
-    pools = set_own(healthy)
     # Somebody wants Calico on some nodes only, and one is not among them.
     for one in cluster.nodes():
         if one.name != node:
