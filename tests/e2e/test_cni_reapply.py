@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -149,10 +153,28 @@ def own(healthy: Drill, node: str, manifest: Path) -> Iterator[dict[str, str]]:
         cluster.kubectl("rollout", "status", "-n", "kube-system", "daemonset/calico-node", "--timeout=180s")
 
 
+def checksum(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@contextmanager
+def served(path: Path) -> Iterator[str]:
+    """The address of a file, for as long as it is asked for."""
+    handler = partial(SimpleHTTPRequestHandler, directory=path.parent)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/{path.name}"
+        finally:
+            server.shutdown()
+            thread.join(10)
+
+
 def reapply(drill: Drill, sick: str, *arguments: str, **variables: Any) -> Run:
     """Run the role by hand with the healer's rights."""
-    options = {"cni_reapply_probe_image": BUSYBOX, "selfheal_cluster_uid": drill.uid(), "target": sick}
-    return drill.playbook(ROLE, *arguments, **options, **variables)
+    options = {"cni_reapply_probe_image": BUSYBOX, "selfheal_cluster_uid": drill.uid(), "target": sick, **variables}
+    return drill.playbook(ROLE, *arguments, **options)
 
 
 def lose_config(drill: Drill, sick: str) -> None:
@@ -297,7 +319,7 @@ def test_heal_puts_back_a_network_plugin_that_was_changed_by_mistake(
     since = now()
     run = healthy.heal(
         cni_reapply_manifest=str(manifest),
-        cni_reapply_checksum=hashlib.sha256(manifest.read_bytes()).hexdigest(),
+        cni_reapply_checksum=checksum(manifest),
         cni_reapply_probe_image=BUSYBOX,
     )
     assert run.code == 0, run.output
@@ -344,7 +366,13 @@ def test_a_daemonset_that_was_deleted_is_made_anew_with_the_settings_of_the_clus
     assert "would apply to the cluster: DaemonSet kube-system/calico-node is missing" in check.output
     assert not agent(healthy, node)
 
-    done = reapply(healthy, node, cni_reapply_manifest=str(manifest))
+    # From a URL it must be the one that somebody has looked at.
+    with served(manifest) as url:
+        wrong = reapply(healthy, node, cni_reapply_manifest=url, cni_reapply_checksum="0" * 64)
+        assert wrong.code == 2 and not agent(healthy, node), wrong.output
+        unchecked = reapply(healthy, node, cni_reapply_manifest=url)
+        assert unchecked.code == 2 and "cni_reapply_checksum with a manifest that is fetched" in unchecked.output
+        done = reapply(healthy, node, cni_reapply_manifest=url, cni_reapply_checksum=checksum(manifest))
     assert done.code == 0 and done.changed > 0, done.output
     has_network(healthy, node, healthy.worker(1))
     own_is_kept(healthy, node, own, with_daemonset=False)
@@ -360,8 +388,11 @@ def test_without_the_rights_or_an_image_it_says_so(healthy: Drill, node: str) ->
     refused = reapply(healthy, node)
     assert refused.code == 2 and "selfheal_bootstrap_cni" in refused.output, refused.output
     no_network(healthy, node, 5)
+    chart = {"ref": "oci://nowhere.invalid/cilium", "release": "cilium", "namespace": "kube-system"}
+    without_helm = reapply(healthy, node, cni_reapply_chart=chart)
+    assert without_helm.code == 2 and "needs the program helm" in without_helm.output, without_helm.output
     assert healthy.bootstrap(selfheal_bootstrap_cni=True).code == 0
-    done = reapply(healthy, node, cni_reapply_probe_image="")
+    done = reapply(healthy, node, cni_reapply_probe_image="", cni_reapply_deadline=120)
     assert done.code == 0, done.output
     assert "whether it reaches other nodes was not proven, since no image is given for that" in done.output
     has_network(healthy, node, healthy.worker(1))

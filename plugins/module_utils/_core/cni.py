@@ -14,7 +14,6 @@ proof is a new pod that gets an address and reaches another node.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 import re
@@ -272,7 +271,7 @@ def host_network(text: str, folder: str) -> HostNetwork:
             name, _space, coded = rest.rpartition(" ")
             try:
                 texts[name] = base64.b64decode(coded, validate=True).decode("utf-8", "replace")
-            except binascii.Error:
+            except ValueError:
                 texts[name] = None
         elif word == "program":
             name, _space, state = rest.partition(" ")
