@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import threading
 import time
 import urllib.request
@@ -389,8 +390,9 @@ def test_without_the_rights_or_an_image_it_says_so(healthy: Drill, node: str) ->
     assert refused.code == 2 and "selfheal_bootstrap_cni" in refused.output, refused.output
     no_network(healthy, node, 5)
     chart = {"ref": "oci://nowhere.invalid/cilium", "release": "cilium", "namespace": "kube-system"}
-    without_helm = reapply(healthy, node, cni_reapply_chart=chart)
-    assert without_helm.code == 2 and "needs the program helm" in without_helm.output, without_helm.output
+    if not shutil.which("helm"):
+        without_helm = reapply(healthy, node, cni_reapply_chart=chart)
+        assert without_helm.code == 2 and "needs the program helm" in without_helm.output, without_helm.output
     assert healthy.bootstrap(selfheal_bootstrap_cni=True).code == 0
     done = reapply(healthy, node, cni_reapply_probe_image="", cni_reapply_deadline=120)
     assert done.code == 0, done.output
