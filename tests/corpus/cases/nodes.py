@@ -77,6 +77,21 @@ def node_runtime_down(cluster: Cluster) -> None:
 
 @snapshot(
     small,
+    "The network configuration of a worker is gone for 400 seconds: new pods would get no address, the old ones run on.",
+    ("NodeReady", "PodNetworkDown", "Node lab-worker"),
+    *pods("PodNotReady", "PodOnUnreadyNode", *ON_WORKER),
+)
+def node_network_configuration_gone(cluster: Cluster) -> None:
+    cluster.not_ready(
+        "lab-worker",
+        400,
+        "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin"
+        " returns error: cni plugin not initialized",
+    )
+
+
+@snapshot(
+    small,
     "A worker died 15 minutes ago, long after the controller-manager: the node stays Ready, its pods stay 1/1.",
     ("NodeHeartbeat", "HeartbeatStopped", "Node lab-worker"),
     ("Controllers", "ControllerLeaseStopped", "ControlPlane kube-controller-manager"),
