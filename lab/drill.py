@@ -163,10 +163,10 @@ class Drill:
             raise LabError(f"the fault did not take: {unit} on {node} is {state}")
         return now()
 
-    def break_unit(self, node: str) -> None:
+    def break_unit(self, node: str, command: str = "/bin/false") -> None:
         """Make every start of kubelet fail, by a drop-in under /etc that neither a restart nor a reboot takes away."""
         write = f"mkdir -p {DROP_IN.rpartition('/')[0]} && cat > {DROP_IN} && systemctl daemon-reload"
-        self.cluster.exec(node, "sh", "-c", write, stdin="[Service]\nExecStart=\nExecStart=/bin/false\n")
+        self.cluster.exec(node, "sh", "-c", write, stdin=f"[Service]\nExecStart=\nExecStart={command}\n")
         self.stop_kubelet(node)
 
     def mend(self, node: str) -> None:

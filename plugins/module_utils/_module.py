@@ -23,6 +23,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
     Unreachable,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.etcd import EtcdAccess, etcd_access
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.evidence import BundleError
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts import HostError
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import MachineError
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Snapshot
@@ -148,7 +149,7 @@ def run(module: AnsibleModule, body: Callable[[], dict[str, t.Any]]) -> t.NoRetu
     """Run a module's body and end the module with its result, or with one clear line."""
     try:
         module.exit_json(**body())
-    except (ClusterError, PolicyError, HostError, InvalidName, MachineError) as exc:
+    except (BundleError, ClusterError, PolicyError, HostError, InvalidName, MachineError) as exc:
         module.fail_json(msg=printable(str(exc)), error_class=type(exc).__name__, **getattr(exc, "details", {}))
     except Exception as exc:
         # Nobody at 3 a.m. reads a traceback, and whoever mends it needs no more than this.

@@ -105,6 +105,24 @@ options:
         provider reboot it.
     type: bool
     default: false
+  evidence:
+    description:
+      - The evidence bundle that was kept before the repair, or the reason that there is none, as role P(selfheal.kubernetes.node_evidence#role) tells
+        it. The incident names it from then on. For O(event=begin).
+    type: dict
+    suboptions:
+      name:
+        description: The name of the file.
+        type: str
+      sha256:
+        description: Its SHA-256 in hexadecimal digits.
+        type: str
+      bytes:
+        description: Its size.
+        type: int
+      reason:
+        description: Why there is none.
+        type: str
   restarted:
     description:
       - Whether the host itself has told of another start since its reboot was asked for. The node is not waited for until it has another boot
@@ -174,6 +192,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.healer import Healer
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.evidence import check_bundle
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import check_node_name
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.text import printable
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import (
@@ -224,6 +243,15 @@ def main() -> t.NoReturn:
             "node": {"type": "str"},
             "node_uid": {"type": "str"},
             "rung": {"type": "str"},
+            "evidence": {
+                "type": "dict",
+                "options": {
+                    "name": {"type": "str"},
+                    "sha256": {"type": "str"},
+                    "bytes": {"type": "int"},
+                    "reason": {"type": "str"},
+                },
+            },
             "text": {"type": "str"},
             "silent": {"type": "bool", "default": False},
             "restarted": {"type": "bool", "default": False},
@@ -254,7 +282,8 @@ def main() -> t.NoReturn:
             names = [incident.name for incident in written]
             return {"changed": bool(names), "proceed": True, "message": "written down", "incidents": names}
         if params["event"] == "begin":
-            outcome = healer.begin(params["node"], params["node_uid"], params["rung"])
+            bundle = check_bundle(params["evidence"])
+            outcome = healer.begin(params["node"], params["node_uid"], params["rung"], bundle)
         elif params["event"] == "acted":
             outcome = healer.acted(params["node"], params["node_uid"], params["text"])
         elif params["event"] == "hold":

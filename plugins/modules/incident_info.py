@@ -107,6 +107,12 @@ incidents:
       description: What was seen when it was opened.
       type: str
       sample: ready=Unknown, heartbeat_age_seconds=170
+    evidence_bundle:
+      description:
+        - What was kept of the node before the first repair that ended what ran there, with C(name), C(sha256) and C(bytes) of the file, or the
+          C(reason) that there is none. Empty if no such repair was begun.
+      type: dict
+      sample: {}
     rung:
       description: The last repair that was begun. Empty if none was.
       type: str

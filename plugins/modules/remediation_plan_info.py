@@ -141,6 +141,10 @@ actions:
       type: list
       elements: str
       sample: []
+    evidence:
+      description: The name of the evidence bundle that has to be kept before the repair; empty if none is due.
+      type: str
+      sample: ""
     deadline_seconds:
       description: Within how many seconds the role ends, its connection time-outs included.
       type: int

@@ -37,6 +37,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
     Incident,
     Phase,
+    Bundle,
     Refusal,
     Snapshot,
     Verdict,
@@ -207,7 +208,7 @@ class Healer:
                 store.delete_incident(self._client, old)
         return written
 
-    def begin(self, node: str, node_uid: str, rung: str) -> Outcome:
+    def begin(self, node: str, node_uid: str, rung: str, bundle: Bundle | None = None) -> Outcome:
         """Look again, ask every guard again, and only then say go.
 
         What a plan of some seconds ago said does not matter: a node that came back by itself is left alone.
@@ -226,6 +227,8 @@ class Healer:
             why = "; ".join(reasons) or f"{rung} on {node} is not called for any more"
             held = self._hold(fresh, node, node_uid)
             return Outcome(False, why, held, held is not None, people=fresh.plan.people)
+
+        :param bundle: the evidence that was kept before a disruptive repair, or why there is none.
         if any(n.event in (OPEN, Event.CONFIRM, Event.FAIL) for n in fresh.plan.notes):
             # By the clock of another API server the tolerance may be over a second earlier than by the last look's.
             return Outcome(False, f"what is known of {node} is not written down yet", None, False)
@@ -261,6 +264,7 @@ class Healer:
         if note is None or incident is None or incident.phase.under_repair:
             return None
         now = fresh.snapshot.observed_at
+            bundle=bundle,
         return self._write(step(incident, Event.HOLD, now, self._holder, note.message, refusals=note.refusals))
 
     def hold(self, node: str, node_uid: str, rung: str, message: str, silent: bool = False) -> Outcome:

@@ -25,7 +25,13 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
     StoreError,
     Unreachable,
 )
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Moment, Phase, Refusal
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
+    Bundle,
+    Incident,
+    Moment,
+    Phase,
+    Refusal,
+)
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import check_node_name
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.storm import Storm
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import format_time, parse_time
@@ -193,6 +199,10 @@ def incident_to_api(incident: Incident) -> dict[str, Any]:
         status["bootID"] = incident.boot_id
     if incident.refusals:
         status["refusals"] = [{"rung": r.rung, "guard": r.guard, "message": r.message} for r in incident.refusals]
+    if incident.bundle is not None:
+        bundle = incident.bundle
+        told = {"name": bundle.name, "sha256": bundle.sha256, "bytes": bundle.size, "reason": bundle.reason}
+        status["evidenceBundle"] = {name: value for name, value in told.items() if value}
     moments = (incident.deadline, incident.wait_until, incident.refused_at, incident.closed_at)
     status.update({name: format_time(at) for name, at in zip(_MOMENTS, moments, strict=True) if at is not None})
     return {
@@ -237,6 +247,7 @@ def incident_from_api(item: dict[str, Any]) -> Incident:
             rung=str(status.get("rung") or ""),
             attempts=int(status.get("attempts") or 0),
             attempted_at=tuple(at for at in attempted if at is not None),
+            bundle=_bundle(status.get("evidenceBundle")),
             outcome=str(status.get("outcome") or ""),
             closed_at=others["closedAt"],
             deadline=others["deadline"],
@@ -257,6 +268,17 @@ def incident_from_api(item: dict[str, Any]) -> Incident:
         )
     except (AttributeError, KeyError, TypeError, ValueError) as exc:
         raise StoreError(f"incident {name} cannot be read ({type(exc).__name__}: {exc}): mend or delete it") from None
+
+
+def _bundle(told: dict[str, Any] | None) -> Bundle | None:
+    if told is None:
+        return None
+    return Bundle(
+        name=str(told.get("name") or ""),
+        sha256=str(told.get("sha256") or ""),
+        size=int(told.get("bytes") or 0),
+        reason=str(told.get("reason") or ""),
+    )
 
 
 def _stored(client: Client, incident: Incident) -> Incident | None:

@@ -225,6 +225,7 @@ def to_dict(incident: Incident, now: datetime) -> dict[str, Any]:
         "since": format_time(incident.since),
         "evidence": incident.evidence,
         "rung": incident.rung,
+        "evidence_bundle": _bundle(incident),
         "attempts": incident.attempts,
         "tried": [one.to_dict() for one in attempts_of(incident)],
         "deadline": format_time(incident.deadline),
@@ -250,6 +251,15 @@ def to_dict(incident: Incident, now: datetime) -> dict[str, Any]:
 
 
 def _of_node(
+def _bundle(incident: Incident) -> dict[str, Any]:
+    bundle = incident.bundle
+    if bundle is None:
+        return {}
+    if not bundle.name:
+        return {"reason": bundle.reason}
+    return {"name": bundle.name, "sha256": bundle.sha256, "bytes": bundle.size}
+
+
     node: str,
     own: Sequence[Incident],
     earlier: int,
@@ -369,6 +379,11 @@ def _seen(incident: Incident) -> list[str]:
     if incident.evidence:
         lines.append(f"evidence: {clean(incident.evidence, MESSAGE_LENGTH)}")
     return lines
+    bundle = incident.bundle
+    if bundle is not None and bundle.name:
+        lines.append(f"evidence bundle {clean(bundle.name, 300)}: {bundle.size} bytes, SHA-256 {clean(bundle.sha256)}")
+    elif bundle is not None:
+        lines.append(f"evidence bundle: none, because {clean(bundle.reason, MESSAGE_LENGTH)}")
 
 
 def _moment(moment: Moment) -> str:

@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
+    Bundle,
     Finding,
     Incident,
     Moment,
@@ -97,6 +98,7 @@ def step(
     seconds: int = 0,
     boot_id: str = "",
     refusals: Iterable[Refusal] = (),
+    bundle: Bundle | None = None,
 ) -> Incident:
     """The incident after the event.
 
@@ -104,6 +106,8 @@ def step(
     :param seconds: within how many seconds it must have proven itself (BEGIN), or its node must be back (WAIT).
     :param boot_id: the node's before a repair; for BEGIN.
     :param refusals: the guards that say no; for HOLD, which is no moment of the story.
+    :param bundle: the evidence that was kept before a repair, or why there is none; for BEGIN. One that the incident
+        names already stays.
     :raises MachineError: when the phase does not know the event.
     """
     phase = _NEXT.get((incident.phase, event))
@@ -128,6 +132,8 @@ def step(
             annotations={name: value for name, value in incident.annotations.items() if name != APPROVED},
             outcome="",
         )
+        if bundle is not None and not (incident.bundle is not None and incident.bundle.name):
+            changes["bundle"] = bundle
     if event is Event.WAIT:
         if seconds <= 0:
             raise MachineError(f"incident {incident.name}: 'wait' needs its seconds")

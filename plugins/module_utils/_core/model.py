@@ -276,13 +276,27 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class Bundle:
+    """The evidence that was kept before a repair that ends what runs on a node, or the reason that there is none.
+
+    ``size`` is in bytes, and ``sha256`` that of the file.
+    """
+
+    name: str = ""
+    sha256: str = ""
+    size: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Incident:
     """One sick node, from first suspicion to its end.
 
     ``attempts`` counts the repairs that were begun, ``deadline`` is when the one that is under way must have proven
     itself, ``wait_until`` when its node must be back from a reboot, and ``boot_id`` what the node's was before.
     ``refusals`` are the guards that keep the node from its next repair, as they were when one of them joined or left,
-    at ``refused_at``. ``annotations`` and ``labels`` are other people's, and kept as they are.
+    at ``refused_at``. ``bundle`` is what was kept before the first disruptive repair. ``annotations`` and ``labels``
+    are other people's, and kept as they are.
     """
 
     name: str
@@ -301,6 +315,7 @@ class Incident:
     boot_id: str = ""
     refusals: tuple[Refusal, ...] = ()
     refused_at: datetime | None = None
+    bundle: Bundle | None = None
     outcome: str = ""
     closed_at: datetime | None = None
     history: tuple[Moment, ...] = ()
@@ -341,6 +356,7 @@ class Action:
 
     ``silent`` says that it was chosen because the host does not answer, so that nothing softer can be done for it. It
     needs one of the ``witnesses``, inventory hosts of nodes that are well, to show that the way to the hosts is open.
+    ``evidence`` is the name of the bundle that has to be kept before it; empty when none is due.
     """
 
     node: str
@@ -357,6 +373,7 @@ class Action:
     provider_id: str = ""
     silent: bool = False
     witnesses: tuple[str, ...] = ()
+    evidence: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The action as modules return it."""
@@ -375,4 +392,5 @@ class Action:
             "provider_id": self.provider_id,
             "silent": self.silent,
             "witnesses": list(self.witnesses),
+            "evidence": self.evidence,
         }

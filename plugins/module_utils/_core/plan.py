@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.evidence import bundle_name
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards import (
     GUARDS,
     mass_failure,
@@ -25,6 +26,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge im
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import (
     LADDERS,
     Ladders,
+    Rung,
     rung_for,
     rung_from_afar,
     usable,
@@ -258,6 +260,7 @@ def make_plan(
                 silent=afar is not None,
             )
         )
+                evidence=_evidence_due(rung, incident, node.name, snapshot.cluster_uid, now),
     blocked = _blocked(judgement, policy, expected_uid, snapshot.cluster_uid)
     if blocked or policy.monitor_only:
         urgent, notes = [], []
@@ -267,6 +270,14 @@ def make_plan(
 
 def with_hosts(plan: Plan, snapshot: Snapshot, hosts: Mapping[str, Iterable[str]]) -> Plan:
     """The plan with the inventory host of each action. A node without one is not repaired, and people are told.
+def _evidence_due(rung: Rung, incident: Incident | None, node: str, cluster_uid: str | None, now: datetime) -> str:
+    """The name of the bundle to be kept before the rung: one for each incident, before the first that is disruptive."""
+    if not rung.disruptive or (incident is not None and incident.bundle is not None and incident.bundle.name):
+        return ""
+    opened = incident.history[0].at if incident is not None and incident.history else now
+    return bundle_name(cluster_uid, node, opened)
+
+
 
     :raises HostError: when a node that is to be repaired has several inventory hosts, or shares one with another
         node, whether that is sick or not.

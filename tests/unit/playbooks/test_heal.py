@@ -49,7 +49,7 @@ def all_tasks() -> list[dict[str, Any]]:
     play = read(PLAYBOOKS / "heal.yml")[0]
     assert "ansible_become" not in play.get("vars", {}) and "become" not in play
     role = [read(path) for path in sorted((ROLES / "repair_node" / "tasks").glob("*.yml"))]
-    assert len(role) == 2
+    assert len(role) == 4
     read_here = [play["tasks"], *role, *map(read, TURN)]
     return [task for tasks in read_here for task in leaves(tasks)]
 
@@ -155,10 +155,13 @@ def test_a_silent_host_is_rebooted_only_while_it_is_silent_and_another_answers()
     main = read(ROLES / "repair_node" / "tasks" / "main.yml")[1]["block"]
     names = [task["name"] for task in main]
     asked, begun = (
-        names.index("Go by what a silent host says now"),
+        names.index("See that the host is the node"),
         names.index("Look again, and begin if the repair is still called for"),
     )
-    assert asked < begun and main[asked]["ansible.builtin.include_tasks"] == "silent.yml"
+    assert asked < begun and main[asked] == {"name": names[asked], "ansible.builtin.include_tasks": "look.yml"}
+    look = read(ROLES / "repair_node" / "tasks" / "look.yml")
+    [silent] = [task for task in look if task["name"] == "Go by what a silent host says now"]
+    assert silent["ansible.builtin.include_tasks"] == "silent.yml"
     tasks = {task["name"]: task for task in read(ROLES / "repair_node" / "tasks" / "silent.yml")}
     ends = {name: task["when"] for name, task in tasks.items() if "ansible.builtin.fail" in task}
     assert ends == {
@@ -171,8 +174,22 @@ def test_a_silent_host_is_rebooted_only_while_it_is_silent_and_another_answers()
     }
     # What only a host that answers can tell is asked of no silent one, and of every other.
     for name in ("Stop if the host is not the node", "Stop if the host has no clock to measure by"):
-        [task] = [task for task in main if task["name"] == name]
+        [task] = [task for task in look if task["name"] == name]
         assert task["when"][0] == "not repair_node_action.silent | default(false)"
+
+
+def test_evidence_is_kept_before_a_repair_begins_and_takes_nothing_of_its_time() -> None:
+    """Only for a host that is the node, and what the fence counts from is asked for again after it."""
+    outer = read(ROLES / "repair_node" / "tasks" / "main.yml")[1]["block"]
+    order = [str(task.get("ansible.builtin.include_tasks") or task["name"]) for task in outer]
+    begun = order.index("Look again, and begin if the repair is still called for")
+    assert [one for one in order[:begun] if one.endswith(".yml")] == ["look.yml", "evidence.yml", "look.yml"]
+    assert order.index("Check what a driver is given") < order.index("evidence.yml")
+    assert (
+        outer[begun]["selfheal.kubernetes.incident"]["evidence"] == "{{ __repair_node_evidence | default(omit, true) }}"
+    )
+    last = read(ROLES / "repair_node" / "tasks" / "look.yml")[-1]
+    assert "__repair_node_uptime" in last["when"][-1], "the fence counts from what this file has asked"
 
 
 def test_it_stands_within_quotes_and_holds_nothing_but_numbers() -> None:

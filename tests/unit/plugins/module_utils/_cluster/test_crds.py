@@ -15,7 +15,7 @@ import yaml
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.store import incident_to_api
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import judge
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import HISTORY_LIMIT, REFUSALS_KEPT
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Phase, Refusal
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Bundle, Phase, Refusal
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.record import derive
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.storm import Storm
@@ -67,6 +67,7 @@ def test_an_incident_loses_nothing_on_its_way() -> None:
         boot_id="b",
         refusals=(Refusal("w1", "reboot", "paused", "by me"),),
         refused_at=NOW,
+        bundle=Bundle("evidence.json.gz", "ab", 7, "why"),
         outcome="RepairFailed",
         closed_at=NOW,
     )

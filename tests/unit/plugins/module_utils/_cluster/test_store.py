@@ -27,7 +27,13 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.store
     write_incident,
     write_record,
 )
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Moment, Phase, Refusal
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
+    Bundle,
+    Incident,
+    Moment,
+    Phase,
+    Refusal,
+)
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.storm import Storm
 from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import ago, incident
 from ansible_collections.selfheal.kubernetes.tests.unit.plugins.module_utils._cluster.fake_api import (
@@ -67,6 +73,7 @@ INCIDENTS = st.builds(
         tuple
     ),
     refused_at=st.none() | TIMES,
+    bundle=st.none() | st.builds(Bundle, name=TEXT, sha256=TEXT, size=st.integers(0, 99), reason=TEXT),
     annotations=st.dictionaries(TEXT, TEXT, max_size=3),
     labels=st.dictionaries(TEXT, TEXT, max_size=3),
     history=st.lists(MOMENTS, max_size=4).map(tuple),

@@ -27,7 +27,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine 
     Event,
     step,
 )
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Phase, Refusal
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Bundle, Incident, Phase, Refusal
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.storm import Storm
 from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import NOW, UID, ago, incident
 from hypothesis import given

@@ -18,7 +18,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine 
     open_incident,
     step,
 )
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Incident, Phase, Refusal
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Bundle, Incident, Phase, Refusal
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import NOW, ago, incident, node, sick, snapshot
 from hypothesis import given
@@ -142,6 +142,17 @@ def test_begin_sets_everything_that_belongs_to_one_repair_anew() -> None:
     assert begun.deadline == NOW + timedelta(seconds=450)
     assert (begun.boot_id, begun.outcome, begun.wait_until) == ("boot-7", "", None)
     assert (begun.refusals, begun.refused_at) == ((), None)
+
+
+def test_the_evidence_that_is_named_stays_and_a_reason_gives_way_to_it() -> None:
+    def begun(one: Incident, bundle: Bundle | None) -> Bundle | None:
+        return step(one, Event.BEGIN, NOW, "healer-a", "go", rung="r", seconds=9, bundle=bundle).bundle
+
+    none, kept, other = Bundle(reason="no folder"), Bundle("a", "b", 7), Bundle("c", "d", 8)
+    assert begun(incident(), None) is None
+    assert begun(incident(), none) == begun(incident(bundle=none), None) == none
+    assert begun(incident(bundle=none), kept) == begun(incident(bundle=kept), None) == kept
+    assert begun(incident(bundle=kept), other) == begun(incident(bundle=kept), none) == kept
 
 
 # --- waiting for a reboot

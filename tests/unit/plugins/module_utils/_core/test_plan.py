@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.evidence import bundle_name
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts import HostError
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import (
     KUBELET_RESTART,
@@ -16,6 +17,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder i
     rung_for,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
+    Bundle,
     Incident,
     Moment,
     Phase,
@@ -484,6 +486,25 @@ def test_a_machine_is_rebooted_only_by_a_driver_that_the_policy_names(
     ]
 
 
+def test_evidence_is_due_once_before_the_first_repair_that_is_disruptive() -> None:
+    lost = sick(seconds=20000)
+    policy = Policy(monitor_only=False, max_attempts=10, reboot_driver="docker")
+    seen = snapshot([lost, *fleet(9)], silent=["w1"])
+
+    def due(attempts: int, bundle: Bundle | None = None) -> str:
+        past = replace(incident(attempted=[15000 - n for n in range(attempts)]), bundle=bundle)
+        (action,) = plan_for(seen, [past], policy).actions
+        assert action.disruptive is (attempts > 0)
+        return action.evidence
+
+    assert due(0) == "", "a restart of a service takes nothing away"
+    opened = incident(attempted=[15000]).history[0].at
+    name = bundle_name(seen.cluster_uid, "w1", opened)
+    assert due(1) == name
+    assert due(2, Bundle(reason="no folder is set for it")) == name, "there is none yet"
+    assert due(2, Bundle(name, "ab", 7)) == ""
+
+
 def test_a_provider_id_without_end_stays_too_long_to_be_one() -> None:
     lost = replace(sick(seconds=20000), provider_id="kind://docker/k/" + "w" * 2000)
     policy = Policy(monitor_only=False, reboot_driver="docker")
@@ -545,6 +566,7 @@ def test_an_action_as_modules_return_it() -> None:
         "provider_id": "",
         "silent": False,
         "witnesses": [],
+        "evidence": "",
     }
 
 
