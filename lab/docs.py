@@ -69,7 +69,8 @@ incident (`refusals`), where it is written anew when a guard joins or leaves. Th
 A **loud** refusal means that people must look, and the run says so and ends with 2. A **quiet** one is settled by time,
 or by the person who wanted it. The settings are those of [policy.md](policy.md), here with their defaults.
 
-Three words stand where a guard's name would, and call people as well: `ladder`, where no repair is known or allowed
+Four words stand where a guard's name would. `canary` keeps the incident of a node open that looks well after a repair,
+while pods do not run well on it. The others call people as well: `ladder`, where no repair is known or allowed
 for the trouble; `host`, where the inventory has none for the node, or it could not be asked or is another machine; and
 `silent_host`, where it gave no answer at all. Such a node is asked again in each run, after all others, and keeps none
 of them from its repair. A silent one gets the first rung that its provider carries out without it, where

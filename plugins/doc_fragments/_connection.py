@@ -92,6 +92,12 @@ options:
         a node's machine is rebooted when softer repairs have not helped, see docs/reboot.md; no machine is rebooted if empty.
       - C(waiting_timeout) (60-3600 seconds, default 600), a node must be back from a reboot within this time.
       - C(waiting_timeout_gpu) (60-7200 seconds, default 2400), the same for a node with GPUs.
+      - C(canary_image) (the name of a container image like registry.example/busybox:1.37, or empty, default none), the image of a pod that has to
+        prove a node after a repair, by starting, getting an address, resolving names, reaching a Service, and writing to a volume; it needs sh,
+        nslookup and nc, as busybox has them; no pod is started if empty.
+      - C(canary_storage_class) (the name of a StorageClass, or empty, default none), the StorageClass of the volume that such a pod writes to; the
+        cluster's default one if empty.
+      - C(canary_timeout) (30-600 seconds, default 120), such a pod, and one to compare with, have this long altogether.
       - C(evidence_age) (30-300 seconds, default 60), no repair on what was seen longer ago than this.
       - C(mass_failure_percent) (1-100 percent, default 20), more sick nodes than this and nobody is touched (1 node always may).
       - C(storm_cooldown) (0-86400 seconds, default 600), nobody is touched for this long after more than mass_failure_percent of the nodes were sick,

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster import baseline_store, lease, store
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.canary import CanaryRunner
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Client
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import (
     ClusterError,
@@ -26,6 +27,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.observe import identify, observe
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.baseline import learn, metrics_of
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.canary import Proof, controls
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards import (
     evidence_age,
     mass_failure,
@@ -35,14 +37,15 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge im
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import LADDERS, Ladders
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import Event, open_incident, step
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
+    Bundle,
     Incident,
     Phase,
-    Bundle,
     Refusal,
     Snapshot,
     Verdict,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan import (
+    CANARY,
     FORGET,
     HOST,
     OPEN,
@@ -60,6 +63,8 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times im
 
 SAMPLE_SECONDS = 2.0
 GOOD_SAMPLES = 3
+# Seconds without which a canary is not worth beginning.
+CANARY_LEAST = 20.0
 STORMY = frozenset((mass_failure.GUARD.name, storm_cooldown.GUARD.name))
 # Observes the cluster: the client, the policy, the UID that the cluster must have, and the node that matters most.
 Look: TypeAlias = "Callable[..., Snapshot]"
@@ -188,6 +193,7 @@ class Healer:
         forgotten: set[tuple[str, str]] = set()
         # What a plan wants of one node builds on each other, so what comes after an unwanted step waits, too.
         waits: set[tuple[str, str]] = set()
+        canaries_end = self._monotonic() + self._policy.canary_timeout
         for note in seen.plan.notes:
             key = (note.node, note.node_uid)
             if (*key, note.event) not in wanted:
@@ -200,6 +206,15 @@ class Healer:
                 moved[key] = self._opened(seen, note.node, now)
             else:
                 current = moved.get(key) or _one_open(seen.incidents, *key)
+                if note.event == Event.RECOVER and current.attempts and self._policy.canary_image:
+                    # Something was done to it and has not been proven; that it looks well is what it did before.
+                    waits.add(key)
+                    # All of them together have the time of one; those that are left are the next run's.
+                    left = canaries_end - self._monotonic()
+                    settled = self._closed(current, seen.snapshot, note.message, left) if left >= CANARY_LEAST else None
+                    if settled is not None:
+                        moved[key] = settled
+                    continue
                 moved[key] = step(current, Event(note.event), now, self._holder, note.message, refusals=note.refusals)
         written = tuple(self._write(incident) for incident in moved.values())
         for old in expired(seen.incidents, self._policy, now):
@@ -212,6 +227,8 @@ class Healer:
         """Look again, ask every guard again, and only then say go.
 
         What a plan of some seconds ago said does not matter: a node that came back by itself is left alone.
+
+        :param bundle: the evidence that was kept before a disruptive repair, or why there is none.
         """
         self._renew()
         fresh = self._view(only=[node])
@@ -227,8 +244,6 @@ class Healer:
             why = "; ".join(reasons) or f"{rung} on {node} is not called for any more"
             held = self._hold(fresh, node, node_uid)
             return Outcome(False, why, held, held is not None, people=fresh.plan.people)
-
-        :param bundle: the evidence that was kept before a disruptive repair, or why there is none.
         if any(n.event in (OPEN, Event.CONFIRM, Event.FAIL) for n in fresh.plan.notes):
             # By the clock of another API server the tolerance may be over a second earlier than by the last look's.
             return Outcome(False, f"what is known of {node} is not written down yet", None, False)
@@ -249,6 +264,7 @@ class Healer:
             rung=rung,
             seconds=self._policy.repair_deadline,
             boot_id=machine.boot_id if machine is not None else "",
+            bundle=bundle,
         )
         within = min(self._policy.evidence_age - age, self._policy.lease_duration - action.deadline)
         return Outcome(True, action.message, store.write_incident(self._client, begun), True, within)
@@ -264,7 +280,6 @@ class Healer:
         if note is None or incident is None or incident.phase.under_repair:
             return None
         now = fresh.snapshot.observed_at
-            bundle=bundle,
         return self._write(step(incident, Event.HOLD, now, self._holder, note.message, refusals=note.refusals))
 
     def hold(self, node: str, node_uid: str, rung: str, message: str, silent: bool = False) -> Outcome:
@@ -355,13 +370,58 @@ class Healer:
                 renewals.add((snapshot.heartbeats or {})[node].renewed)
                 last = f"{good} good observations, its Lease seen to move {len(renewals) - 1} times"
                 if good >= GOOD_SAMPLES and len(renewals) > 1:
-                    return self._settle(incident, Event.RECOVER, now, f"proven healthy: {last}")
+                    return self._proven(incident, f"proven healthy: {last}")
             else:
                 good, renewals, last = 0, set(), trouble
             if self._monotonic() + SAMPLE_SECONDS >= end:
                 message = f"not healthy {timeout:.0f} s after {incident.rung}: {last}"
                 return self._settle(incident, Event.FAIL, now, message)
             self._sleep(SAMPLE_SECONDS)
+
+    def _proven(self, incident: Incident, message: str) -> Outcome:
+        """Close the incident of a node that all signs call healthy, unless a pod on it shows that it is not.
+
+        What the pod cannot tell is told, and takes nothing away from the signs.
+        """
+        event = Event.RECOVER
+        if self._policy.canary_image:
+            # What was looked at before is this node alone, and there are others to compare it with.
+            seconds = min(float(self._policy.canary_timeout), _left(incident, self._renew()))
+            proof = self._canary(incident, self._look(self._client, self._policy, self._uid), seconds)
+            message = f"{message}; canary {proof.verdict.value}: {proof.message}"
+            if proof.verdict is Verdict.UNHEALTHY:
+                event, message = Event.FAIL, f"Ready, but the canary is unhealthy: {proof.message}"
+        now = self._renew()
+        # It has taken its time, and somebody may have written to the incident meanwhile.
+        return self._settle(self._current(incident.node, incident.node_uid), event, now, message)
+
+    def _closed(self, incident: Incident, snapshot: Snapshot, message: str, seconds: float) -> Incident | None:
+        """The incident after its end, or with the reason why it does not end; None if that is written down already."""
+        proof = self._canary(incident, snapshot, seconds)
+        now = self._renew()
+        told = f"canary {proof.verdict.value}: {proof.message}"
+        if proof.verdict is not Verdict.UNHEALTHY:
+            return step(incident, Event.RECOVER, now, self._holder, f"{message}; {told}")
+        if incident.phase.under_repair:
+            return step(incident, Event.FAIL, now, self._holder, told)
+        if [refusal.guard for refusal in incident.refusals] == [CANARY]:
+            return None
+        refusals = (Refusal(incident.node, "none", CANARY, told),)
+        return step(incident, Event.HOLD, now, self._holder, told, refusals=refusals)
+
+    def _canary(self, incident: Incident, snapshot: Snapshot, seconds: float) -> Proof:
+        runner = CanaryRunner(
+            self._client,
+            self._renew,
+            self._policy.canary_image,
+            self._policy.canary_storage_class,
+            self._sleep,
+            self._monotonic,
+        )
+        judgement = judge(snapshot, self._policy)
+        sick = {finding.node or finding.place for finding in judgement.findings if not finding.is_warning}
+        others = controls(snapshot.nodes or (), incident.node, sick)
+        return runner.prove(incident.node, others, seconds)
 
     def _wait(self, incident: Incident, now: datetime, restarted: bool) -> Outcome:
         """Wait until the node is back from its reboot, or its time for that is over."""

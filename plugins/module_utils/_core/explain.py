@@ -51,6 +51,7 @@ ADVICE: Mapping[str, str] = {
     "approval": f"approve it: kubectl annotate incident {{incident}} {APPROVED}={{rung}}",
     "attempts": "repair node {node} by hand; the incident closes once the node is seen healthy",
     "budget": _TIME_SETTLES,
+    "canary": "see why pods do not run well on node {node}, which looks well; the incident closes once a canary does",
     "control_plane": "look after the other control-plane nodes first, or wait until the one under repair is back",
     "cooldown": _TIME_SETTLES,
     "etcd_quorum": "mend etcd's other members first, or do what the message says",
@@ -224,8 +225,8 @@ def to_dict(incident: Incident, now: datetime) -> dict[str, Any]:
         "open": incident.phase.is_open,
         "since": format_time(incident.since),
         "evidence": incident.evidence,
-        "rung": incident.rung,
         "evidence_bundle": _bundle(incident),
+        "rung": incident.rung,
         "attempts": incident.attempts,
         "tried": [one.to_dict() for one in attempts_of(incident)],
         "deadline": format_time(incident.deadline),
@@ -250,7 +251,6 @@ def to_dict(incident: Incident, now: datetime) -> dict[str, Any]:
     return told
 
 
-def _of_node(
 def _bundle(incident: Incident) -> dict[str, Any]:
     bundle = incident.bundle
     if bundle is None:
@@ -260,6 +260,7 @@ def _bundle(incident: Incident) -> dict[str, Any]:
     return {"name": bundle.name, "sha256": bundle.sha256, "bytes": bundle.size}
 
 
+def _of_node(
     node: str,
     own: Sequence[Incident],
     earlier: int,
@@ -378,12 +379,12 @@ def _seen(incident: Incident) -> list[str]:
         lines.append(f"{clean(first.message, MESSAGE_LENGTH)} (first at {format_time(first.at)})")
     if incident.evidence:
         lines.append(f"evidence: {clean(incident.evidence, MESSAGE_LENGTH)}")
-    return lines
     bundle = incident.bundle
     if bundle is not None and bundle.name:
         lines.append(f"evidence bundle {clean(bundle.name, 300)}: {bundle.size} bytes, SHA-256 {clean(bundle.sha256)}")
     elif bundle is not None:
         lines.append(f"evidence bundle: none, because {clean(bundle.reason, MESSAGE_LENGTH)}")
+    return lines
 
 
 def _moment(moment: Moment) -> str:

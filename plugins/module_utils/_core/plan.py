@@ -75,6 +75,8 @@ OPEN, FORGET = "open", "forget"
 # What stands in the place of a guard's name where a node has no host that can be repaired, and where that host was
 # asked and gave no answer at all.
 HOST, SILENT = "host", "silent_host"
+# The same where the node looks well, and pods do not run well on it.
+CANARY = "canary"
 # A storm must neither flood a job's log nor the API server; what is left out comes with the next run.
 _SILENT_ATTEMPT = " (its host does not answer)"
 LIST_LIMIT = 100
@@ -258,9 +260,9 @@ def make_plan(
                 # Whoever may write nodes can write any text there; one that is longer than any names no machine.
                 provider_id=node.provider_id[: MAX_LENGTH + 1] if rung.driver else "",
                 silent=afar is not None,
+                evidence=_evidence_due(rung, incident, node.name, snapshot.cluster_uid, now),
             )
         )
-                evidence=_evidence_due(rung, incident, node.name, snapshot.cluster_uid, now),
     blocked = _blocked(judgement, policy, expected_uid, snapshot.cluster_uid)
     if blocked or policy.monitor_only:
         urgent, notes = [], []
@@ -268,8 +270,6 @@ def make_plan(
     return Plan(tuple(actions), tuple(refusals), (*urgent, *notes), blocked, tuple(people))
 
 
-def with_hosts(plan: Plan, snapshot: Snapshot, hosts: Mapping[str, Iterable[str]]) -> Plan:
-    """The plan with the inventory host of each action. A node without one is not repaired, and people are told.
 def _evidence_due(rung: Rung, incident: Incident | None, node: str, cluster_uid: str | None, now: datetime) -> str:
     """The name of the bundle to be kept before the rung: one for each incident, before the first that is disruptive."""
     if not rung.disruptive or (incident is not None and incident.bundle is not None and incident.bundle.name):
@@ -278,6 +278,8 @@ def _evidence_due(rung: Rung, incident: Incident | None, node: str, cluster_uid:
     return bundle_name(cluster_uid, node, opened)
 
 
+def with_hosts(plan: Plan, snapshot: Snapshot, hosts: Mapping[str, Iterable[str]]) -> Plan:
+    """The plan with the inventory host of each action. A node without one is not repaired, and people are told.
 
     :raises HostError: when a node that is to be repaired has several inventory hosts, or shares one with another
         node, whether that is sick or not.

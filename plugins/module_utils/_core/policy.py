@@ -45,6 +45,9 @@ class Policy:
     reboot_driver: str = ""
     waiting_timeout: int = 600
     waiting_timeout_gpu: int = 2400
+    canary_image: str = ""
+    canary_storage_class: str = ""
+    canary_timeout: int = 120
     evidence_age: int = 60
     mass_failure_percent: int = 20
     storm_cooldown: int = 600

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
@@ -116,6 +117,22 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Word:
+    """One word that a pattern knows, or an empty text for none."""
+
+    pattern: str
+    expected: str
+    about: str
+
+    def read(self, value: Any) -> str:
+        """The word."""
+        text = "" if value is None else value.strip() if isinstance(value, str) else None
+        if text is None or len(text) > 253 or (text and not re.fullmatch(self.pattern, text, re.ASCII)):
+            _refuse(self.expected, value)
+        return text
+
+
+@dataclass(frozen=True)
 class Choice:
     """One of these words, or an empty text for none of them."""
 
@@ -169,7 +186,7 @@ class Table:
         return _read_all([("", _check_key, pair[0]), ("", self.entry, pair[1])])
 
 
-Setting: TypeAlias = "Integer | Flag | Text | Choice | Listing | Table"
+Setting: TypeAlias = "Integer | Flag | Text | Word | Choice | Listing | Table"
 BY_NAME: Mapping[str, Check] = {check.name: check for check in CHECKS}
 SETTINGS_PAGE, CHECKS_PAGE = "docs/policy.md", "docs/checks.md"
 MAX_SHOWN = 80
@@ -388,6 +405,19 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "waiting_timeout": Integer(60, 3600, "seconds", "a node must be back from a reboot within this time"),
     "waiting_timeout_gpu": Integer(60, 7200, "seconds", "the same for a node with GPUs"),
+    "canary_image": Word(
+        r"[A-Za-z0-9][A-Za-z0-9._:/@-]*",
+        "the name of a container image like registry.example/busybox:1.37, or empty",
+        "the image of a pod that has to prove a node after a repair, by starting, getting an address, resolving names,"
+        " reaching a Service, and writing to a volume; it needs sh, nslookup and nc, as busybox has them; no pod is"
+        " started if empty",
+    ),
+    "canary_storage_class": Word(
+        r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?",
+        "the name of a StorageClass, or empty",
+        "the StorageClass of the volume that such a pod writes to; the cluster's default one if empty",
+    ),
+    "canary_timeout": Integer(30, 600, "seconds", "such a pod, and one to compare with, have this long altogether"),
     "evidence_age": Integer(30, 300, "seconds", "no repair on what was seen longer ago than this"),
     "mass_failure_percent": Integer(
         1, 100, "percent", "more sick nodes than this and nobody is touched (1 node always may)"

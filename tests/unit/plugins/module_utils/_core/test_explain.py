@@ -76,6 +76,16 @@ def lines_of(one: Incident, word: str) -> list[str]:
 # --- why was it
 
 
+def test_what_was_kept_of_it_before_is_named() -> None:
+    kept = replace(REBOOTED, bundle=Bundle("evidence_a.json.gz", "ab" * 32, 4711))
+    assert lines_of(kept, "SEEN")[-1] == f"evidence bundle evidence_a.json.gz: 4711 bytes, SHA-256 {'ab' * 32}"
+    assert to_dict(kept, NOW)["evidence_bundle"] == {"name": "evidence_a.json.gz", "sha256": "ab" * 32, "bytes": 4711}
+    none = replace(REBOOTED, bundle=Bundle(reason="no folder is set for it"))
+    assert lines_of(none, "SEEN")[-1] == "evidence bundle: none, because no folder is set for it"
+    assert to_dict(none, NOW)["evidence_bundle"] == {"reason": "no folder is set for it"}
+    assert to_dict(REBOOTED, NOW)["evidence_bundle"] == {}
+
+
 def test_why_was_it_rebooted() -> None:
     assert explain(REBOOTED, NOW)[0] == (
         "INCIDENT w1-1: node w1, NodeStatusUnknown (check NodeReady) from 2026-11-21T02:26:40Z to 2026-11-21T02:46:50Z,"
@@ -214,7 +224,7 @@ def test_what_people_have_approved_is_told() -> None:
 
 
 def test_every_guard_has_its_advice() -> None:
-    assert set(ADVICE) == {guard.name for guard in GUARDS} | {"ladder", "host", "silent_host"}
+    assert set(ADVICE) == {guard.name for guard in GUARDS} | {"ladder", "host", "silent_host", "canary"}
     for guard in ADVICE:
         (line,) = lines_of(held(CONFIRMED, Refusal("w1", "reboot", guard, "no")), "PEOPLE")
         assert line.startswith(f"{guard}: ") and "{" not in line
