@@ -74,7 +74,8 @@ class ActionModule(ActionBase):
             made["reason"] = f"the host has told nothing{f': {told}' if told else ''}"
         if not made["reason"]:
             try:
-                about = {**given["about"], "node": given["node"], "cluster_uid": given["cluster_uid"]}
+                about = {"node": given["node"], "cluster_uid": given["cluster_uid"], **given["about"]}
+                about = {key: value for key, value in about.items() if value not in ("", None)}
                 bundle = folder.keep(given["dir"], name, render(about, sections, given["max_bytes"]))
                 made.update(changed=True, sha256=bundle.sha256, bytes=bundle.size)
                 made["pruned"] = list(folder.prune(given["dir"], name, given["keep"], given["keep_days"], time.time()))
