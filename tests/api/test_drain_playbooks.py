@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rights to drain as ``bootstrap`` gives and takes them, and the role ``node_drain`` as people use it."""
+"""The rights that ``bootstrap`` gives and takes by name, and the role ``node_drain`` as people use it."""
 
 from __future__ import annotations
 
@@ -19,38 +19,41 @@ from ansible_collections.selfheal.kubernetes.tests.api.conftest import Play, wri
 from ansible_collections.selfheal.kubernetes.tests.api.control_plane import ADMIN_TOKEN, ControlPlane
 from ansible_collections.selfheal.kubernetes.tests.api.workloads import Kubelet, Workloads
 
-ROLE = "/apis/rbac.authorization.k8s.io/v1/clusterroles/selfheal-drainer"
-BINDING = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/selfheal-drainer"
+ROLES = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
+BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
 
 
-def given(cluster: ControlPlane) -> tuple[int, int]:
-    return cluster.request("GET", ROLE)[0], cluster.request("GET", BINDING)[0]
-
-
-def test_bootstrap_gives_the_rights_to_drain_only_when_asked_and_takes_them_away(
-    cluster: ControlPlane, play: Play, tmp_path: Path
+@pytest.mark.parametrize(("what", "name"), [("drain", "selfheal-drainer"), ("canary", "selfheal-canary")])
+def test_bootstrap_gives_rights_only_when_asked_and_takes_them_away(
+    cluster: ControlPlane, play: Play, tmp_path: Path, what: str, name: str
 ) -> None:
+    variable = f"selfheal_bootstrap_{what}"
     admin = {
         "selfheal_kubeconfig": str(write_kubeconfig(tmp_path, cluster, ADMIN_TOKEN)),
         "selfheal_cluster_uid": cluster.uid,
     }
-    draining = admin | {"selfheal_bootstrap_drain": True}
+    asking = admin | {variable: True}
+
+    def given() -> tuple[int, int]:
+        return cluster.request("GET", f"{ROLES}/{name}")[0], cluster.request("GET", f"{BINDINGS}/{name}")[0]
 
     def change(variables: dict[str, Any], *options: str) -> bool:
         played = play("bootstrap", variables, *options)
         assert played.code == 0, played.output
-        return "Give or take the rights to drain nodes" in played.output and "changed=0" not in played.output
+        return (
+            "Give or take the rights that are asked for by name" in played.output and "changed=0" not in played.output
+        )
 
     change(admin)
-    assert given(cluster) == (404, 404)
-    assert change(draining, "--check") and given(cluster) == (404, 404)
-    assert change(draining) and given(cluster) == (200, 200)
-    assert not change(draining)
-    assert change(admin, "--check") and given(cluster) == (200, 200)
-    assert change(admin) and given(cluster) == (404, 404)
+    assert given() == (404, 404)
+    assert change(asking, "--check") and given() == (404, 404)
+    assert change(asking) and given() == (200, 200)
+    assert not change(asking)
+    assert change(admin, "--check") and given() == (200, 200)
+    assert change(admin) and given() == (404, 404)
     assert not change(admin)
-    refused = play("bootstrap", admin | {"selfheal_bootstrap_drain": "perhaps"})
-    assert refused.code == 2 and "selfheal_bootstrap_drain: expected true or false, got perhaps" in refused.output
+    refused = play("bootstrap", admin | {variable: "perhaps"})
+    assert refused.code == 2 and f"{variable}: expected true or false, got perhaps" in refused.output
 
 
 def drain_by_role(
