@@ -48,7 +48,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times im
 LOOK_SECONDS = 1.0
 # For one pod from its making to its end, and for a claim to be bound.
 POD_WAIT = 75.0
-CLAIM_WAIT = 20.0
+CLAIM_WAIT = 45.0
 DELETE_SECONDS = 10.0
 CONTROLS = 2
 _PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
