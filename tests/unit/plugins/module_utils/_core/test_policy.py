@@ -445,7 +445,8 @@ def test_the_name_of_an_unknown_setting_neither_fills_nor_breaks_the_line() -> N
 
 
 def test_every_mistake_is_told_at_once() -> None:
-    wrong: dict[str, object] = dict.fromkeys(SETTINGS, "x") | {"paused": 5, "unheard_of": 1, "cooldown": 60}
+    words: dict[str, object] = {"canary_image": "a b", "canary_storage_class": "$(x)"}
+    wrong = dict.fromkeys(SETTINGS, "x") | words | {"paused": 5, "unheard_of": 1, "cooldown": 60}
     with pytest.raises(PolicyError) as caught:
         parse_policy(wrong)
     mistakes = caught.value.mistakes
