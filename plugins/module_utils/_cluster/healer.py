@@ -34,7 +34,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards i
     storm_cooldown,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import Judgement, judge
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import LADDERS, Ladders
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import LADDERS, Ladders, replacing
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import Event, open_incident, step
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import (
     Bundle,
@@ -44,6 +44,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model im
     Snapshot,
     Verdict,
 )
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Node
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan import (
     CANARY,
     FORGET,
@@ -58,6 +59,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan imp
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.record import derive
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.replacing import machine_of, successor_of
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.storm import Storm, follow, later
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import format_time, seconds_between
 
@@ -182,6 +184,7 @@ class Healer:
         self._monotonic = monotonic
         self._look = look
         self._ladders = ladders
+        self._replacing = replacing(ladders)
 
     def write_notes(self, notes: Iterable[Mapping[str, str]]) -> tuple[Incident, ...]:
         """Write down what a plan wants remembered, as far as a fresh plan still wants it."""
@@ -215,7 +218,8 @@ class Healer:
                     if settled is not None:
                         moved[key] = settled
                     continue
-                moved[key] = step(current, Event(note.event), now, self._holder, note.message, refusals=note.refusals)
+                told = {"refusals": note.refusals, "successor": note.successor}
+                moved[key] = step(current, Event(note.event), now, self._holder, note.message, **told)
         written = tuple(self._write(incident) for incident in moved.values())
         for old in expired(seen.incidents, self._policy, now):
             if (old.node, old.node_uid) in forgotten:
@@ -255,12 +259,14 @@ class Healer:
             return Outcome(False, why, None, False, people=(f"{node}: {stale}",))
         age = seconds_between(fresh.snapshot.observed_at, now)
         machine = fresh.snapshot.node(node)
+        # What is taken away can be told of only here.
+        of = f" of {machine_of(machine)}" if machine is not None and rung in self._replacing else ""
         begun = step(
             incident,
             Event.BEGIN,
             now,
             self._holder,
-            attempt_of(incident.attempts + 1, rung, action.silent),
+            attempt_of(incident.attempts + 1, f"{rung}{of}", action.silent),
             rung=rung,
             seconds=self._policy.repair_deadline,
             boot_id=machine.boot_id if machine is not None else "",
@@ -318,14 +324,18 @@ class Healer:
         if _left(incident, now) <= 0:
             return self._settle(incident, Event.FAIL, now, f"{incident.rung} took longer than the repair may take")
         if incident.rung in {rung.name for ladder in self._ladders.values() for rung in ladder if rung.waits}:
-            seconds = self._policy.waiting_timeout
-            machine = self._look(self._client, self._policy, self._uid, node).node(node)
-            if machine is None or machine.has_gpu:
-                seconds = self._policy.waiting_timeout_gpu
+            seconds = self._waiting_timeout(incident)
             moved = step(incident, Event.WAIT, now, self._holder, message, seconds=seconds)
         else:
             moved = step(incident, Event.ACTED, now, self._holder, message)
         return Outcome(True, message, self._write(moved), True)
+
+    def _waiting_timeout(self, incident: Incident) -> int:
+        if incident.rung in self._replacing:
+            return self._policy.waiting_timeout_replace
+        machine = self._look(self._client, self._policy, self._uid, incident.node).node(incident.node)
+        gpu = machine is None or machine.has_gpu
+        return self._policy.waiting_timeout_gpu if gpu else self._policy.waiting_timeout
 
     def fail(self, node: str, node_uid: str, message: str) -> Outcome:
         """The rung's role has failed."""
@@ -337,9 +347,10 @@ class Healer:
         """Wait until fresh observations prove the node healthy, or the time is over.
 
         A node that restarts is waited for first, until it is back with another boot ID: one that is merely Ready may
-        not have gone down yet. Proof is: no finding about the node in several looks in a row, a Lease that is in date,
-        and that Lease seen to move since the wait began, because a stopped controller-manager leaves the conditions of
-        a dead node as they were.
+        not have gone down yet. In the place of one that is replaced, the node that has come is waited for and proven.
+        Proof is: no finding about the node in several looks in a row, a Lease that is in date, and that Lease seen to
+        move since the wait began, because a stopped controller-manager leaves the conditions of a dead node as they
+        were.
 
         :param restarted: the host itself has told of another start since the reboot was asked for. Containers show the
             boot ID of the machine that they share, so theirs says nothing.
@@ -347,19 +358,23 @@ class Healer:
         now = self._renew()
         incident = self._current(node, node_uid)
         if incident.phase is Phase.WAITING:
-            back = self._wait(incident, now, restarted)
+            replaced = incident.rung in self._replacing
+            back = self._wait_for_another(incident, now) if replaced else self._wait(incident, now, restarted)
             if not back.proceed or back.incident is None:
                 return back
             incident, now = back.incident, self._renew()
         timeout = min(timeout, _left(incident, now))
         end = self._monotonic() + timeout
+        # Of a node that was replaced only the UID of the new one is remembered, which is never another one's.
+        uid = incident.successor or incident.node_uid
+        name = node if uid == node_uid else self._name_of(uid) or node
         good, renewals, last = 0, set[datetime | None](), "not observed yet"
         while True:
             try:
                 now = self._renew()
-                snapshot = self._look(self._client, self._policy, self._uid, node)
+                snapshot = self._look(self._client, self._policy, self._uid, name)
                 incident = self._current(node, node_uid)
-                trouble = _trouble(snapshot, judge(snapshot, self._policy), node, incident.node_uid)
+                trouble = _trouble(snapshot, judge(snapshot, self._policy), name, uid)
             except Unreachable as exc:
                 # An API server that is away for a moment says nothing about the node; for longer, the lease is gone.
                 if self._monotonic() + SAMPLE_SECONDS >= end:
@@ -367,7 +382,7 @@ class Healer:
                 trouble = str(exc)
             if trouble is None:
                 good += 1
-                renewals.add((snapshot.heartbeats or {})[node].renewed)
+                renewals.add((snapshot.heartbeats or {})[name].renewed)
                 last = f"{good} good observations, its Lease seen to move {len(renewals) - 1} times"
                 if good >= GOOD_SAMPLES and len(renewals) > 1:
                     return self._proven(incident, f"proven healthy: {last}")
@@ -426,24 +441,59 @@ class Healer:
     def _wait(self, incident: Incident, now: datetime, restarted: bool) -> Outcome:
         """Wait until the node is back from its reboot, or its time for that is over."""
         proof = "after another start of its host" if restarted else "with another boot ID"
+
+        def back(snapshot: Snapshot) -> tuple[Node | None, str]:
+            machine = snapshot.node(incident.node)
+            there = machine is not None and machine.uid == incident.node_uid and machine.is_ready
+            if machine is not None and there and (restarted or machine.boot_id not in ("", incident.boot_id)):
+                return machine, f"back {proof}"
+            return None, f"not back {proof}"
+
+        return self._wait_until(incident, now, back)
+
+    def _wait_for_another(self, incident: Incident, now: datetime) -> Outcome:
+        """Wait until the node has left and another one is Ready in its place, or the time for that is over."""
+        taken = {other.successor for other in store.read_incidents(self._client)}
+
+        def come(snapshot: Snapshot) -> tuple[Node | None, str]:
+            if snapshot.nodes is None:
+                return None, "not replaced, as far as anybody could see,"
+            if any(one.uid == incident.node_uid for one in snapshot.nodes):
+                return None, "not replaced, the old node is still there"
+            new = successor_of(snapshot.nodes, incident, taken)
+            if new is None:
+                return None, "not replaced, the old node has left and no new one is Ready"
+            return new, f"replaced by node {new.name}, {machine_of(new)}"
+
+        return self._wait_until(incident, now, come)
+
+    def _wait_until(
+        self, incident: Incident, now: datetime, seen: Callable[[Snapshot], tuple[Node | None, str]]
+    ) -> Outcome:
+        """Wait until a look shows the node that is waited for; ``seen`` says which, and in words what it sees."""
         until = incident.wait_until or now
         end = self._monotonic() + (until - now).total_seconds()
+        told = "not seen"
         while True:
             try:
                 now = self._renew()
-                machine = self._look(self._client, self._policy, self._uid, incident.node).node(incident.node)
-                back = machine is not None and machine.uid == incident.node_uid and machine.is_ready
-                if machine is not None and back and (restarted or machine.boot_id not in ("", incident.boot_id)):
-                    moved = step(incident, Event.ACTED, now, self._holder, f"back {proof}")
-                    return Outcome(True, f"back {proof}", self._write(moved), True)
+                machine, told = seen(self._look(self._client, self._policy, self._uid, incident.node))
+                if machine is not None:
+                    new = "" if machine.uid == incident.node_uid else machine.uid
+                    moved = step(incident, Event.ACTED, now, self._holder, told, successor=new)
+                    return Outcome(True, told, self._write(moved), True)
             except Unreachable:
                 # An API server that is away for a moment says nothing about the node; for longer, the lease is gone.
                 if self._monotonic() >= end:
                     raise
             if self._monotonic() >= end:
-                message = f"not back {proof} by {format_time(until)}"
-                return self._settle(incident, Event.FAIL, now, message)
+                return self._settle(incident, Event.FAIL, now, f"{told} by {format_time(until)}")
             self._sleep(SAMPLE_SECONDS)
+
+    def _name_of(self, uid: str) -> str:
+        """The name of the node that has this UID, if it is there."""
+        nodes = self._look(self._client, self._policy, self._uid).nodes or ()
+        return next((node.name for node in nodes if node.uid == uid), "")
 
     def write_record(self, known: Storm | None = None) -> tuple[bool, Verdict, dict[str, Any]]:
         """Bring the ClusterRecord up to date; whether that took a write, the verdict, and what it says.

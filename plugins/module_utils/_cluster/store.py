@@ -197,6 +197,8 @@ def incident_to_api(incident: Incident) -> dict[str, Any]:
     }
     if incident.boot_id:
         status["bootID"] = incident.boot_id
+    if incident.successor:
+        status["successor"] = incident.successor
     if incident.refusals:
         status["refusals"] = [{"rung": r.rung, "guard": r.guard, "message": r.message} for r in incident.refusals]
     if incident.bundle is not None:
@@ -253,6 +255,7 @@ def incident_from_api(item: dict[str, Any]) -> Incident:
             deadline=others["deadline"],
             wait_until=others["waitUntil"],
             boot_id=str(status.get("bootID") or ""),
+            successor=str(status.get("successor") or ""),
             refusals=tuple(
                 Refusal(node, str(r["rung"]), str(r["guard"]), str(r["message"])) for r in status.get("refusals") or ()
             ),

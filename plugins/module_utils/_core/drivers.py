@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made about names or behaviour.
 
-"""The drivers of role node_reboot: what each needs, as data, and whether somebody's options give it that."""
+"""The drivers of the roles node_reboot and node_replace: what each needs, as data, and whether options give it that."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.provider
 
 @dataclass(frozen=True)
 class Driver:
-    """One way to restart a machine. A new one is one line here, and one file in the role's tasks/drivers.
+    """One way to restart or to replace a machine. A new one is one line here, and its files in the role's tasks/drivers.
 
     :ivar about: what it does, for the documentation.
     :ivar answers: whether the host must answer for it; a dead host is rebooted by somebody else.
+    :ivar asks_who: whether it finds the machine by the node alone, and has its provider say that it is the node's.
     :ivar own_boot_id: whether another start has another boot ID; containers have that of the machine they are on.
     :ivar provider: whose providerID gives it options; ``*`` for anybody's.
     :ivar required: options that it cannot do without.
@@ -37,6 +38,7 @@ class Driver:
 
     about: str
     answers: bool = False
+    asks_who: bool = False
     own_boot_id: bool = True
     provider: str = ""
     required: tuple[str, ...] = ()
@@ -143,10 +145,47 @@ DRIVERS: Mapping[str, Driver] = MappingProxyType(
     }
 )
 
+# Each of them has the machine that was there proven gone, and another one made by whoever makes them.
+REPLACERS: Mapping[str, Driver] = MappingProxyType(
+    {
+        "cluster_api": Driver(
+            "Cluster API deletes the node's Machine, and the set that owns it makes a new one",
+            asks_who=True,
+            required=("kubeconfig",),
+            optional=("context", "api_version"),
+            environment={"kubeconfig": "SELFHEAL_MANAGEMENT_KUBECONFIG"},
+            module="kubernetes.core.k8s",
+            package="kubernetes",
+        ),
+        "command": Driver(
+            "a command of your own on the controller",
+            provider="*",
+            required=("argv",),
+            optional=("instance", "region", "zone", "project"),
+        ),
+        "docker": Driver(
+            "the node's container of a kind cluster is made anew from its image, and joins by a token",
+            provider="kind",
+            required=("instance",),
+        ),
+        "ec2_asg": Driver(
+            "EC2 Auto Scaling terminates the instance, and its group launches a new one",
+            provider="aws",
+            required=("instance", "region"),
+            optional=("profile", "url"),
+            environment={"region": "AWS_REGION", "profile": "AWS_PROFILE", "url": "AWS_ENDPOINT_URL"},
+            package="boto3",
+        ),
+    }
+)
+# By what is done to the machine: who can do it, and how that is said.
+DEEDS: Mapping[str, Mapping[str, Driver]] = MappingProxyType({"reboot": DRIVERS, "replace": REPLACERS})
+
 # What may stand in an option that names something: no option of a program, no path, no part of a URL but one.
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}"
 _PATTERNS: Mapping[str, str] = MappingProxyType(
     {
+        "api_version": r"cluster\.x-k8s\.io/v[0-9a-z]{1,20}",
         "bmc": r"[A-Za-z0-9\[][A-Za-z0-9.:\[\]-]{0,252}",
         "instance": _NAME,
         "project": r"[a-z0-9][a-z0-9.:-]{0,150}",
@@ -178,19 +217,21 @@ class WordError(ValueError):
 
 
 def options_for(
-    name: str, given: Mapping[str, Any], provider_id: str, environ: Mapping[str, str]
+    name: str, given: Mapping[str, Any], provider_id: str, environ: Mapping[str, str], deed: str = "reboot"
 ) -> tuple[dict[str, Any], list[str]]:
     """What a driver is to work with, and every mistake in it as one line each.
 
     The given options win over what the providerID says, but for the machine itself: one name given for a group of hosts
     would have the same machine rebooted for each of them. What the environment gives stays there, since the modules
     read it themselves.
+
+    :param deed: a key of ``DEEDS``.
     """
-    driver = DRIVERS.get(name)
+    driver = DEEDS[deed].get(name)
     if driver is None:
-        return {}, [f"there is no driver {name!r}: expected one of {', '.join(sorted(DRIVERS))}"]
+        return {}, [f"there is no driver {name!r}: expected one of {', '.join(sorted(DEEDS[deed]))}"]
     given = {option: value for option, value in given.items() if value is not None}
-    options, mistakes = _named_by(name, driver, provider_id)
+    options, mistakes = _named_by(name, driver, provider_id, deed)
     if driver.provider != "*":
         mistakes += [
             f"{option} {ascii(given[option])[:80]} is not the machine that the node's providerID names,"
@@ -213,27 +254,29 @@ def options_for(
     return options, mistakes
 
 
-def unnamed(name: str, given: Mapping[str, Any], provider_id: str) -> str:
+def unnamed(name: str, given: Mapping[str, Any], provider_id: str, deed: str = "reboot") -> str:
     """Why a driver's machine cannot be known for the node's without asking its host who it is, or an empty text.
 
     A providerID comes from the cluster and names one machine; what an inventory says may be another one's, and so may
     the same name in another project or zone.
     """
-    driver = DRIVERS.get(name)
+    driver = DEEDS[deed].get(name)
     if driver is None:
         return f"there is no driver {name!r}"
-    options, mistakes = _named_by(name, driver, provider_id)
+    if driver.asks_who:
+        return ""
+    options, mistakes = _named_by(name, driver, provider_id, deed)
     if mistakes or not any(option in options for option in _BY_ID):
         return f"the node's providerID {ascii(provider_id)[:80]} names no machine to driver {name}"
     if driver.provider == "*" and not any(f"{{{option}}}" in (given.get("argv") or ()) for option in _BY_ID):
         return "argv has no word {instance}, so the command does not know which machine is meant"
-    return "; ".join(contradictions(name, given, provider_id))
+    return "; ".join(contradictions(name, given, provider_id, deed))
 
 
-def contradictions(name: str, given: Mapping[str, Any], provider_id: str) -> list[str]:
+def contradictions(name: str, given: Mapping[str, Any], provider_id: str, deed: str = "reboot") -> list[str]:
     """Each option that names another machine, or another place for it, than the providerID does."""
-    driver = DRIVERS.get(name)
-    options = _named_by(name, driver, provider_id)[0] if driver else {}
+    driver = DEEDS[deed].get(name)
+    options = _named_by(name, driver, provider_id, deed)[0] if driver else {}
     return [
         f"{option} {ascii(given[option])[:80]} is not the one that the node's providerID names, {value}"
         for option, value in options.items()
@@ -241,7 +284,7 @@ def contradictions(name: str, given: Mapping[str, Any], provider_id: str) -> lis
     ]
 
 
-def _named_by(name: str, driver: Driver, provider_id: str) -> tuple[dict[str, Any], list[str]]:
+def _named_by(name: str, driver: Driver, provider_id: str, deed: str) -> tuple[dict[str, Any], list[str]]:
     if not provider_id or not driver.provider:
         return {}, []
     try:
@@ -250,7 +293,7 @@ def _named_by(name: str, driver: Driver, provider_id: str) -> tuple[dict[str, An
         # A command of somebody's own may know machines that we do not.
         return {}, [] if driver.provider == "*" else [str(exc)]
     if driver.provider not in ("*", machine.provider):
-        return {}, [f"the node is a machine of {machine.provider} by its providerID, which driver {name} cannot reboot"]
+        return {}, [f"the node is a machine of {machine.provider} by its providerID, which driver {name} cannot {deed}"]
     return {option: part for option, part in machine.parts.items() if option in driver.options}, []
 
 

@@ -27,9 +27,11 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy i
 class Rung:
     """One repair: the role that does it, and within how many seconds the role ends, its connection time-outs included.
 
-    The deadline must be shorter than the shortest lease, which nobody renews while a role is at work. ``waits`` is for
-    a role that ends before its node is back, as a reboot does. ``driver`` is the setting of the policy that says how it
-    is done; for as long as that is empty, the rung is no part of any ladder.
+    The deadline must be shorter than the shortest lease, which nobody renews while a role is at work; a role whose own
+    modules renew it has that time from the last renewal on. ``waits`` is for a role that ends before its node is back,
+    as a reboot does, and ``replaces`` for one after which another node is waited for, since its own has left.
+    ``driver`` is the setting of the policy that says how it is done; for as long as that is empty, the rung is no part
+    of any ladder.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Rung:
     remedy: Remedy
     deadline: int
     waits: bool = False
+    replaces: bool = False
     driver: str = ""
 
     @property
@@ -83,15 +86,25 @@ NODE_REBOOT = Rung(
     waits=True,
     driver="reboot_driver",
 )
+NODE_REPLACE = Rung(
+    name="node_replace",
+    role="selfheal.kubernetes.node_replace",
+    about="replace the machine by a new one",
+    remedy=Remedy.REPLACE,
+    deadline=240,
+    waits=True,
+    replaces=True,
+    driver="replace_driver",
+)
 
 Ladders: TypeAlias = "MappingProxyType[str, tuple[Rung, ...]] | dict[str, tuple[Rung, ...]]"
 LADDERS: Ladders = MappingProxyType(
     {
-        node_ready.NOT_READY: (KUBELET_RESTART, CONTAINER_RUNTIME_RESTART, NODE_REBOOT),
-        node_ready.RUNTIME_DOWN: (CONTAINER_RUNTIME_RESTART, KUBELET_RESTART, NODE_REBOOT),
+        node_ready.NOT_READY: (KUBELET_RESTART, CONTAINER_RUNTIME_RESTART, NODE_REBOOT, NODE_REPLACE),
+        node_ready.RUNTIME_DOWN: (CONTAINER_RUNTIME_RESTART, KUBELET_RESTART, NODE_REBOOT, NODE_REPLACE),
         node_ready.NETWORK_DOWN: (CNI_REAPPLY, KUBELET_RESTART, NODE_REBOOT),
-        node_ready.STATUS_UNKNOWN: (KUBELET_RESTART, NODE_REBOOT),
-        node_heartbeat.STOPPED: (KUBELET_RESTART, NODE_REBOOT),
+        node_ready.STATUS_UNKNOWN: (KUBELET_RESTART, NODE_REBOOT, NODE_REPLACE),
+        node_heartbeat.STOPPED: (KUBELET_RESTART, NODE_REBOOT, NODE_REPLACE),
         node_network.CALICO_DOWN: (CNI_REAPPLY, NODE_REBOOT),
         node_network.CILIUM_DOWN: (CNI_REAPPLY, NODE_REBOOT),
         node_gpu.MISMATCH: (DEVICE_PLUGIN_RESTART, KUBELET_RESTART, NODE_REBOOT),
@@ -106,6 +119,11 @@ def usable(ladders: Ladders, policy: Policy) -> Ladders:
         reason: tuple(rung for rung in rungs if not rung.driver or getattr(policy, rung.driver))
         for reason, rungs in ladders.items()
     }
+
+
+def replacing(ladders: Ladders) -> frozenset[str]:
+    """The names of the rungs after which another node is waited for."""
+    return frozenset(rung.name for rungs in ladders.values() for rung in rungs if rung.replaces)
 
 
 def rung_for(reason: str, most: Remedy, attempts: int, ladders: Ladders = LADDERS) -> Rung | None:

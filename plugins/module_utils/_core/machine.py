@@ -97,6 +97,7 @@ def step(
     rung: str = "",
     seconds: int = 0,
     boot_id: str = "",
+    successor: str = "",
     refusals: Iterable[Refusal] = (),
     bundle: Bundle | None = None,
 ) -> Incident:
@@ -105,6 +106,7 @@ def step(
     :param rung: the rung that begins; needed by BEGIN only.
     :param seconds: within how many seconds it must have proven itself (BEGIN), or its node must be back (WAIT).
     :param boot_id: the node's before a repair; for BEGIN.
+    :param successor: the UID of the node that has come in its place; for ACTED and RECOVER.
     :param refusals: the guards that say no; for HOLD, which is no moment of the story.
     :param bundle: the evidence that was kept before a repair, or why there is none; for BEGIN. One that the incident
         names already stays.
@@ -126,6 +128,7 @@ def step(
             deadline=now + timedelta(seconds=seconds),
             wait_until=None,
             boot_id=boot_id,
+            successor="",
             refusals=(),
             refused_at=None,
             # What a person has approved is one repair, and not the next one as well.
@@ -141,6 +144,8 @@ def step(
         # What is left of the repair's time is for the proof, and begins when the node is back.
         left = timedelta(0) if incident.deadline is None else max(timedelta(0), incident.deadline - now)
         changes.update(wait_until=until, deadline=until + left)
+    if successor:
+        changes["successor"] = successor
     if event is Event.FAIL:
         changes["outcome"] = "RepairFailed"
     if event is Event.EXHAUST:

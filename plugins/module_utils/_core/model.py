@@ -293,7 +293,8 @@ class Incident:
     """One sick node, from first suspicion to its end.
 
     ``attempts`` counts the repairs that were begun, ``deadline`` is when the one that is under way must have proven
-    itself, ``wait_until`` when its node must be back from a reboot, and ``boot_id`` what the node's was before.
+    itself, ``wait_until`` when its node must be back from a reboot or replaced, and ``boot_id`` what the node's was
+    before. ``successor`` is the UID of the node that has come in the place of one that was replaced.
     ``refusals`` are the guards that keep the node from its next repair, as they were when one of them joined or left,
     at ``refused_at``. ``bundle`` is what was kept before the first disruptive repair. ``annotations`` and ``labels``
     are other people's, and kept as they are.
@@ -313,6 +314,7 @@ class Incident:
     deadline: datetime | None = None
     wait_until: datetime | None = None
     boot_id: str = ""
+    successor: str = ""
     refusals: tuple[Refusal, ...] = ()
     refused_at: datetime | None = None
     bundle: Bundle | None = None
@@ -341,7 +343,7 @@ class Incident:
         return self.phase.under_repair and not self.under_repair(now)
 
     def awaited(self, now: datetime) -> bool:
-        """Whether the node restarts, and still has time to come back."""
+        """Whether the node restarts or is replaced, and there is still time for that."""
         return self.phase is Phase.WAITING and self.wait_until is not None and now < self.wait_until
 
     @property

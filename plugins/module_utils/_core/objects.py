@@ -33,6 +33,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drain import Cordon, cordon_of
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import check_node_name
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import parse_time, seconds_between
 
@@ -118,6 +119,7 @@ class Node:
     boot_id: str = ""
     capacity: Mapping[str, str] = field(default_factory=dict)
     allocatable: Mapping[str, str] = field(default_factory=dict)
+    cordoned_by_us: bool = False
 
     @cached_property
     def ref(self) -> Ref:
@@ -208,6 +210,7 @@ class Node:
             capacity={str(k): str(v) for k, v in (status.get("capacity") or {}).items()},
             allocatable={str(k): str(v) for k, v in (status.get("allocatable") or {}).items()},
             conditions=tuple(map(Condition.from_api, status.get("conditions") or ())),
+            cordoned_by_us=cordon_of(item) is Cordon.OURS,
         )
 
 

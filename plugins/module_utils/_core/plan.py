@@ -27,6 +27,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder i
     LADDERS,
     Ladders,
     Rung,
+    replacing,
     rung_for,
     rung_from_afar,
     usable,
@@ -45,6 +46,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.patterns import flapping
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.provider_id import MAX_LENGTH
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.replacing import machine_of, successor_of
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.storm import Storm
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import (
     count_within,
@@ -57,7 +59,8 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times im
 class Note:
     """One change that the memory of the healer needs before anything is done: open an incident, move or forget one.
 
-    ``refusals`` are the guards that say no, for a note that remembers them.
+    ``refusals`` are the guards that say no, for a note that remembers them; ``successor`` is the UID of the node that
+    has come in the place of this one.
     """
 
     node: str
@@ -65,6 +68,7 @@ class Note:
     event: str
     message: str
     refusals: tuple[Refusal, ...] = ()
+    successor: str = ""
 
     def to_dict(self) -> dict[str, str]:
         """The note as modules return it."""
@@ -131,7 +135,9 @@ def make_plan(
     :param ladders: reason to its rungs.
     """
     waited_for = frozenset(rung.name for rungs in ladders.values() for rung in rungs if rung.waits)
-    wanted, incidents, ladders = set(only), tuple(incidents), usable(ladders, policy)
+    # A node that is being replaced is, whatever the policy says by now.
+    wanted, incidents, replaced_by = set(only), tuple(incidents), replacing(ladders)
+    ladders = usable(ladders, policy)
     situation = Situation(
         snapshot=snapshot,
         judgement=judgement,
@@ -151,7 +157,12 @@ def make_plan(
     refusals: list[Refusal] = []
     people: list[str] = []
     urgent: list[Note] = []
-    notes: list[Note] = list(_departures(snapshot, open_ones.values(), wanted))
+    notes: list[Note] = []
+    for note in _departures(snapshot, judgement, incidents, wanted, replaced_by, now):
+        if note.event:
+            notes.append(note)
+        elif not policy.monitor_only:
+            people.append(f"{note.node}: {note.message}")
     if not wanted:
         notes += _forgotten(incidents, policy, now)
     unreached = {i.node for i in open_ones.values() if is_out_of_reach(i)}
@@ -165,10 +176,11 @@ def make_plan(
             unknown = judgement.of_node(node.name)
             # A node that is still joining has no finding yet, and is not healthy either.
             well = node.is_ready and not (unknown or judgement.blind)
-            if incident is not None and well and not _awaited(incident, node, now):
+            leaving = incident is not None and incident.rung in replaced_by
+            if incident is not None and well and not _awaited(incident, node, now, leaving):
                 if incident.phase is Phase.WAITING:
                     # Whether it is the reboot that has mended it is to be told.
-                    back = node.boot_id not in ("", incident.boot_id)
+                    back = not leaving and node.boot_id not in ("", incident.boot_id)
                     event, told = (
                         (Event.ACTED, "is back with another boot ID") if back else (Event.FAIL, "never went down")
                     )
@@ -199,14 +211,15 @@ def make_plan(
                 f"{node.name}: its incidents tell of a repair at {format_time(ahead)}, which is still to come: a clock"
                 " was wrong, delete them to allow new attempts before"
             )
-        most = finding.remedy.at_most(Remedy.REBOOT) if node.has_gpu else finding.remedy
+        kept = "GPU" if node.has_gpu else "control-plane" if node.is_control_plane else ""
+        most = finding.remedy.at_most(Remedy.REBOOT) if kept else finding.remedy
         afar = None
         if incident is not None and is_silent(incident) and not _is_alive(snapshot, node):
             afar = rung_from_afar(finding.reason, most, incident.rung, policy, ladders)
         rung = afar or rung_for(finding.reason, most, _tried_here(incident), ladders)
         if rung is None:
             known = rung_for(finding.reason, Remedy.REPLACE, 0, ladders) is not None
-            allowed = "policy.remedies allows" if most is finding.remedy else "it is a GPU node, which is given"
+            allowed = "policy.remedies allows" if most is finding.remedy else f"it is a {kept} node, which is given"
             why = f"and {allowed} {most} at most" if known else "and no repair is known for it"
             notes.extend(
                 _held(wishes, finding, incident, [Refusal(node.name, "none", "ladder", f"{finding.reason}, {why}")])
@@ -405,15 +418,59 @@ def _blocked(judgement: Judgement, policy: Policy, expected_uid: str | None, uid
     return ""
 
 
-def _departures(snapshot: Snapshot, open_ones: Iterable[Incident], wanted: set[str]) -> Iterable[Note]:
-    """Notes for the incidents of nodes that are not there any more; what was not read has not left."""
+def _departures(
+    snapshot: Snapshot,
+    judgement: Judgement,
+    incidents: tuple[Incident, ...],
+    wanted: set[str],
+    replaced_by: frozenset[str],
+    now: datetime,
+) -> Iterable[Note]:
+    """Notes for the incidents of nodes that are not there any more; what was not read has not left.
+
+    A note without an event is for people.
+    """
     if not snapshot.nodes:
         return
     present = {(n.name, n.uid) for n in snapshot.nodes}
-    for incident in open_ones:
-        if (incident.node, incident.node_uid) not in present and (not wanted or incident.node in wanted):
-            message = "the node has left the cluster, or another one has its name now"
-            yield Note(incident.node, incident.node_uid, Event.LEAVE.value, message)
+    taken = {i.successor for i in incidents if i.successor}
+    for incident in incidents:
+        gone = incident.phase.is_open and (incident.node, incident.node_uid) not in present
+        if not gone or (wanted and incident.node not in wanted):
+            continue
+        if incident.rung in replaced_by:
+            made = tuple(_replaced(snapshot, judgement, incident, taken - {incident.successor}, now))
+            taken |= {note.successor for note in made if note.successor}
+            yield from made
+            continue
+        message = "the node has left the cluster, or another one has its name now"
+        yield Note(incident.node, incident.node_uid, Event.LEAVE.value, message)
+
+
+def _replaced(
+    snapshot: Snapshot, judgement: Judgement, incident: Incident, taken: set[str], now: datetime
+) -> Iterable[Note]:
+    """Notes for a node that was to be replaced and has left: repaired is what another node has come for."""
+
+    def note(event: str, message: str, successor: str = "") -> Note:
+        return Note(incident.node, incident.node_uid, event, message, successor=successor)
+
+    new = successor_of(snapshot.nodes or (), incident, taken)
+    if new is not None and not judgement.of_node(new.name) and not judgement.blind:
+        message = f"replaced by node {new.name}, {machine_of(new)}"
+        if incident.phase in (Phase.REPAIRING, Phase.WAITING):
+            yield note(Event.ACTED.value, message, new.uid)
+        yield note(Event.RECOVER.value, f"{message}, seen healthy", new.uid)
+        return
+    if incident.under_repair(now):
+        # Its time is not over.
+        return
+    missing = f"{incident.rung} has taken it away, and no node that is well has come in its place"
+    if incident.phase.under_repair:
+        yield note(Event.FAIL.value, missing)
+    if incident.phase is not Phase.ESCALATED:
+        yield note(Event.EXHAUST.value, missing)
+    yield note("", f"{missing}: see to a new one, or delete incident {incident.name} if none is to come")
 
 
 def expired(incidents: Iterable[Incident], policy: Policy, now: datetime) -> tuple[Incident, ...]:
@@ -430,9 +487,9 @@ def _forgotten(incidents: Iterable[Incident], policy: Policy, now: datetime) -> 
         yield Note(node, uid, FORGET, f"closed long ago: {', '.join(names)}")
 
 
-def _awaited(incident: Incident, node: Node, now: datetime) -> bool:
-    """Whether a node that looks well is one that has still to go down for its reboot."""
-    return node.boot_id == incident.boot_id and incident.awaited(now)
+def _awaited(incident: Incident, node: Node, now: datetime, leaving: bool) -> bool:
+    """Whether a node that looks well is one that has still to go down for its reboot, or to leave."""
+    return (leaving or node.boot_id == incident.boot_id) and incident.awaited(now)
 
 
 def _held(

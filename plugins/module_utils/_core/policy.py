@@ -43,8 +43,10 @@ class Policy:
     attempt_window: int = 86400
     repair_deadline: int = 600
     reboot_driver: str = ""
+    replace_driver: str = ""
     waiting_timeout: int = 600
     waiting_timeout_gpu: int = 2400
+    waiting_timeout_replace: int = 1800
     canary_image: str = ""
     canary_storage_class: str = ""
     canary_timeout: int = 120

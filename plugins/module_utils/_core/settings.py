@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks import CHECKS
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.checks._base import Check
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drivers import DRIVERS
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drivers import DRIVERS, REPLACERS
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Remedy
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import InvalidName, check_name
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy, ServiceProbe
@@ -403,8 +403,16 @@ SETTINGS: Mapping[str, Setting] = {
         "how a node's machine is rebooted when softer repairs have not helped, see docs/reboot.md; no machine is"
         " rebooted if empty",
     ),
+    "replace_driver": Choice(
+        tuple(sorted(REPLACERS)),
+        "how a node's machine is replaced by a new one when a reboot has not helped either, see docs/replace.md; no"
+        " machine is replaced if empty, and none with GPUs or of the control plane whatever it says",
+    ),
     "waiting_timeout": Integer(60, 3600, "seconds", "a node must be back from a reboot within this time"),
     "waiting_timeout_gpu": Integer(60, 7200, "seconds", "the same for a node with GPUs"),
+    "waiting_timeout_replace": Integer(
+        60, 7200, "seconds", "a new node must be Ready in the place of a replaced one within this time"
+    ),
     "canary_image": Word(
         r"[A-Za-z0-9][A-Za-z0-9._:/@-]*",
         "the name of a container image like registry.example/busybox:1.37, or empty",

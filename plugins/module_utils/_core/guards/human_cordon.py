@@ -12,8 +12,9 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards._
 
 
 def _objection(candidate: Candidate, situation: Situation) -> str | None:
-    # Nothing in this collection cordons a node yet, so every cordon is a person's.
-    return "the node is cordoned: somebody works on it" if candidate.node.unschedulable else None
+    # Ours is what a drain has left, and what it was for may go on.
+    cordoned = candidate.node.unschedulable and not candidate.node.cordoned_by_us
+    return "the node is cordoned: somebody works on it" if cordoned else None
 
 
 GUARD = Guard("human_cordon", "No repair of a node that a person has cordoned.", _objection, quiet=True)
