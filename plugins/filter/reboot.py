@@ -12,6 +12,7 @@ from ansible.errors import AnsibleFilterError
 from ansible.plugins.loader import module_loader
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.boots import has_restarted, is_over, start_in
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drivers import (
+    DEEDS,
     DRIVERS,
     WordError,
     contradictions,
@@ -46,9 +47,11 @@ def reboot_driver(name: str) -> dict[str, t.Any]:
     }
 
 
-def reboot_options(given: Mapping[str, t.Any], name: str, node_provider_id: str = "") -> dict[str, t.Any]:
+def reboot_options(
+    given: Mapping[str, t.Any], name: str, node_provider_id: str = "", deed: str = "reboot"
+) -> dict[str, t.Any]:
     """The options that a driver is to work with."""
-    return options_for(str(name), given, node_provider_id, os.environ)[0]
+    return options_for(str(name), given, node_provider_id, os.environ, deed)[0]
 
 
 def reboot_mistakes(
@@ -58,18 +61,19 @@ def reboot_mistakes(
     silent: bool = False,
     trusted: bool = False,
     strict: bool = False,
+    deed: str = "reboot",
 ) -> list[str]:
     """Everything that keeps a driver from being used, one line each."""
-    mistakes = options_for(str(name), given, node_provider_id, os.environ)[1]
+    mistakes = options_for(str(name), given, node_provider_id, os.environ, deed)[1]
+    driver = DEEDS[deed].get(str(name))
     if strict:
-        mistakes += contradictions(str(name), given, node_provider_id)
-    if silent and name in DRIVERS and DRIVERS[name].answers:
+        mistakes += contradictions(str(name), given, node_provider_id, deed)
+    if silent and driver and driver.answers:
         mistakes.append(f"driver {name} needs the host to answer, and it is silent")
     elif silent and not trusted:
-        why = unnamed(str(name), given, node_provider_id)
-        vouch = "if its inventory names the right machine, set node_reboot_trust_inventory"
+        why = unnamed(str(name), given, node_provider_id, deed)
+        vouch = f"if its inventory names the right machine, set node_{deed}_trust_inventory"
         mistakes += [f"{why}, and the host is silent: {vouch}"] if why else []
-    driver = DRIVERS.get(str(name))
     if driver and driver.module and not module_loader.find_plugin_with_context(driver.module).resolved:
         collection = driver.module.rpartition(".")[0]
         mistakes.append(

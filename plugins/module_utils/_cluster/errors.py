@@ -98,6 +98,10 @@ class NotFenced(ClusterError):
     """The node may not be said to be out of service, or that may not be taken back yet."""
 
 
+class NotReplaced(ClusterError):
+    """The node may not be replaced, its machine not be taken away yet, or no other node has come in its place."""
+
+
 class NoDevicePlugin(ClusterError):
     """The node has no pod of a device plugin that could be restarted."""
 

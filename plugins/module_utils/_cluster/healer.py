@@ -449,7 +449,7 @@ class Healer:
                 return machine, f"back {proof}"
             return None, f"not back {proof}"
 
-        return self._wait_until(incident, now, back)
+        return self._wait_until(incident, now, incident.node, back)
 
     def _wait_for_another(self, incident: Incident, now: datetime) -> Outcome:
         """Wait until the node has left and another one is Ready in its place, or the time for that is over."""
@@ -465,19 +465,23 @@ class Healer:
                 return None, "not replaced, the old node has left and no new one is Ready"
             return new, f"replaced by node {new.name}, {machine_of(new)}"
 
-        return self._wait_until(incident, now, come)
+        return self._wait_until(incident, now, "", come)
 
     def _wait_until(
-        self, incident: Incident, now: datetime, seen: Callable[[Snapshot], tuple[Node | None, str]]
+        self, incident: Incident, now: datetime, node: str, seen: Callable[[Snapshot], tuple[Node | None, str]]
     ) -> Outcome:
-        """Wait until a look shows the node that is waited for; ``seen`` says which, and in words what it sees."""
+        """Wait until a look shows the node that is waited for.
+
+        :param node: at which node to look, all of them if empty.
+        :param seen: says which node has come, None as long as none has, and in words what it sees.
+        """
         until = incident.wait_until or now
         end = self._monotonic() + (until - now).total_seconds()
         told = "not seen"
         while True:
             try:
                 now = self._renew()
-                machine, told = seen(self._look(self._client, self._policy, self._uid, incident.node))
+                machine, told = seen(self._look(self._client, self._policy, self._uid, node))
                 if machine is not None:
                     new = "" if machine.uid == incident.node_uid else machine.uid
                     moved = step(incident, Event.ACTED, now, self._holder, told, successor=new)
@@ -492,7 +496,7 @@ class Healer:
 
     def _name_of(self, uid: str) -> str:
         """The name of the node that has this UID, if it is there."""
-        nodes = self._look(self._client, self._policy, self._uid).nodes or ()
+        nodes = self._look(self._client, self._policy, self._uid, "").nodes or ()
         return next((node.name for node in nodes if node.uid == uid), "")
 
     def write_record(self, known: Storm | None = None) -> tuple[bool, Verdict, dict[str, Any]]:

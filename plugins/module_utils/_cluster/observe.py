@@ -95,7 +95,7 @@ def observe(
 
     :param expected_uid: the UID that namespace kube-system must have.
     :param node: look at this node and its Lease only, which a wait for one node of thousands can do every few seconds;
-        the other parts are None then, for no reason.
+        at all nodes and their Leases if it is empty. The other parts are None then, for no reason.
     :param sleep: how to wait while Leases are watched; whatever it raises ends the look.
     :raises WrongCluster: when the cluster has another UID. Nothing else is read then.
     """
@@ -122,8 +122,8 @@ def observe(
         now = _clock(client)
     look = _Look(client, policy, now, unread, monotonic, monotonic() + LOOK_SECONDS)
     if node is not None:
-        nodes = look.part("nodes", lambda: parts.read_nodes(client, node))
-        heartbeats = look.part("heartbeats", lambda: parts.read_heartbeats(client, node))
+        nodes = look.part("nodes", lambda: parts.read_nodes(client, node or None))
+        heartbeats = look.part("heartbeats", lambda: parts.read_heartbeats(client, node or None))
         return Snapshot(now, uid, nodes, heartbeats, unread)
     with _in_a_hurry():
         return look.whole(uid, sleep)

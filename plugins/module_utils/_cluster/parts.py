@@ -15,7 +15,7 @@ import heapq
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -30,6 +30,12 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.clien
     twice,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import NotFound, Unreachable
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drain import (
+    CORDONED,
+    Cordon,
+    cordon_of,
+    read_mark,
+)
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import InvalidName, check_node_name
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import (
     DaemonSet,
@@ -84,9 +90,20 @@ _SUFFIXES = {
 def read_nodes(client: Client, only: str | None = None) -> tuple[Node, ...]:
     """Every node, or the one that is wanted."""
     if only is not None:
-        return tuple(Node.from_api(item) for item in _one(client, NODES, only))
+        return tuple(
+            replace(Node.from_api(item), cordoned_by_us=cordon_of(item) is Cordon.OURS)
+            for item in _one(client, NODES, only)
+        )
     query = {"limit": min(NODES_PAGE, client_module.PAGE_SIZE)}
-    return twice(lambda: tuple(map(Node.from_api, _items(client, NODES, decode.Nodes, query))))
+    nodes = twice(lambda: tuple(map(Node.from_api, _items(client, NODES, decode.Nodes, query))))
+    return tuple(_with_its_owner(client, node) for node in nodes)
+
+
+def _with_its_owner(client: Client, node: Node) -> Node:
+    """The node; who owns a cordon with our mark stands in what lists leave out, so the node is read by itself."""
+    if not node.unschedulable or read_mark(node.annotations.get(CORDONED), node.uid) is None:
+        return node
+    return next((one for one in read_nodes(client, node.name) if one.uid == node.uid), node)
 
 
 def read_heartbeats(client: Client, only: str | None = None) -> dict[str, Heartbeat]:

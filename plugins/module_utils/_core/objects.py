@@ -33,7 +33,6 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drain import Cordon, cordon_of
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import check_node_name
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import parse_time, seconds_between
 
@@ -100,7 +99,11 @@ class Taint:
 
 @dataclass(frozen=True)
 class Node:
-    """The part of a Node object that the checks read."""
+    """The part of a Node object that the checks read.
+
+    ``cordoned_by_us`` is whether a cordon is one that a drain of ours has left, which only those find out who ask who
+    owns it.
+    """
 
     name: str
     uid: str
@@ -210,7 +213,6 @@ class Node:
             capacity={str(k): str(v) for k, v in (status.get("capacity") or {}).items()},
             allocatable={str(k): str(v) for k, v in (status.get("allocatable") or {}).items()},
             conditions=tuple(map(Condition.from_api, status.get("conditions") or ())),
-            cordoned_by_us=cordon_of(item) is Cordon.OURS,
         )
 
 

@@ -65,6 +65,7 @@ def test_an_incident_loses_nothing_on_its_way() -> None:
         deadline=NOW,
         wait_until=NOW,
         boot_id="b",
+        successor="u2",
         refusals=(Refusal("w1", "reboot", "paused", "by me"),),
         refused_at=NOW,
         bundle=Bundle("evidence.json.gz", "ab", 7, "why"),

@@ -70,7 +70,7 @@ class Place:
         self.looked += 1
         now = self.api.now
         self.api.sleep(self.looks_take)
-        seen = snapshot([n for n in self.nodes if only in (None, n.name)], observed_at=now, local_time=now)
+        seen = snapshot([n for n in self.nodes if only in (None, "", n.name)], observed_at=now, local_time=now)
         renewed = {n.name: Heartbeat(ago(600) if n.name in self.silent else now, 40) for n in seen.nodes or ()}
         alive = {name: replace(one, renewed=now) for name, one in (seen.components or {}).items()}
         return replace(seen, heartbeats=renewed, components=alive)
