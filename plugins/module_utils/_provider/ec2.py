@@ -35,7 +35,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._provider.once
 
 _INSTANCE = re.compile(r"i-[0-9a-f]{8,17}", re.ASCII)
 _REGION = re.compile(r"[a-z]{2,3}(-[a-z]+)+-[0-9]{1,2}", re.ASCII)
-_BUSY = ("RequestLimitExceeded", "Throttling", "ThrottlingException", "EC2ThrottledException")
+BUSY = ("RequestLimitExceeded", "Throttling", "ThrottlingException", "EC2ThrottledException")
 _KINDS: dict[str, type[ClusterError]] = {
     "AuthFailure": Unauthorized,
     "ExpiredToken": Unauthorized,
@@ -106,16 +106,15 @@ class Ec2:
             except NoReply as exc:
                 raise _lost(instance, str(exc)) from None
             except Refused as exc:
-                if exc.code in _BUSY:
+                if exc.code in BUSY:
                     self._pause(tries, end, Rejected(f"EC2 is too busy: {exc}"))
                 elif exc.status >= 500:
                     raise _lost(instance, f"HTTP {exc.status}, {exc}") from None
                 else:
-                    raise _refusal(instance, exc) from None
+                    raise refusal(instance, exc) from None
 
     def _check(self, instance: str, end: float) -> None:
-        if not _INSTANCE.fullmatch(instance):
-            raise SettingsError(f"instance: expected the ID of an EC2 instance, got {ascii(instance)[:60]}")
+        check_instance(instance)
         tries = 0
         while True:
             tries += 1
@@ -127,8 +126,8 @@ class Ec2:
             except Refused as exc:
                 if exc.code == "DryRunOperation":
                     return
-                if exc.code not in _BUSY and exc.status < 500:
-                    raise _refusal(instance, exc) from None
+                if exc.code not in BUSY and exc.status < 500:
+                    raise refusal(instance, exc) from None
                 self._pause(tries, end, Unreachable(f"EC2 has trouble: {exc}"))
 
     def _pause(self, tries: int, end: float, why: ClusterError) -> None:
@@ -138,16 +137,45 @@ class Ec2:
         self._sleep(wait)
 
 
+def check_instance(instance: str) -> None:
+    """Refuse what is no ID of an instance.
+
+    :raises SettingsError: with what was given.
+    """
+    if not _INSTANCE.fullmatch(instance):
+        raise SettingsError(f"instance: expected the ID of an EC2 instance, got {ascii(instance)[:60]}")
+
+
 def _lost(instance: str, why: str) -> ReplyLost:
     return ReplyLost(f"the reply was lost ({why}), and nothing tells whether {instance} was rebooted")
 
 
-def _refusal(instance: str, exc: Refused) -> ClusterError:
+def refusal(instance: str, exc: Refused) -> ClusterError:
+    """What EC2 has refused as an error for people."""
     return _KINDS.get(exc.code, Rejected)(f"EC2 refuses instance {instance}: {exc}")
 
 
 def over_boto3(region: str, profile: str | None, url: str | None, request_timeout: float) -> Ask:
     """The call by boto3, which finds its credentials as everywhere.
+
+    :raises SettingsError: boto3, a region or the credentials are missing.
+    """
+    [client], call = clients(region, profile, url, request_timeout, "ec2")
+
+    def ask(instance: str, dry: bool) -> None:
+        call(lambda: client.reboot_instances(InstanceIds=[instance], DryRun=dry))
+
+    return ask
+
+
+# Makes a call of boto3, and says of its errors whether it was sent.
+Call = Callable[[Callable[[], Any]], Any]
+
+
+def clients(
+    region: str, profile: str | None, url: str | None, request_timeout: float, *services: str
+) -> tuple[list[Any], Call]:
+    """Clients of boto3 that repeat nothing by themselves, and what their calls have to be made by.
 
     :raises SettingsError: boto3, a region or the credentials are missing.
     """
@@ -169,13 +197,13 @@ def over_boto3(region: str, profile: str | None, url: str | None, request_timeou
         session = boto3.session.Session(profile_name=profile, region_name=region)
         if session.get_credentials() is None:
             raise SettingsError("boto3 finds no credentials for AWS: set AWS_ACCESS_KEY_ID and so on, or a profile")
-        client: Any = session.client("ec2", endpoint_url=url, config=once)
+        made: list[Any] = [session.client(service, endpoint_url=url, config=once) for service in services]
     except (errors.BotoCoreError, ValueError) as exc:
         raise SettingsError(f"boto3 cannot be used: {' '.join(str(exc).split())[:200]}") from None
 
-    def ask(instance: str, dry: bool) -> None:
+    def call(asked: Callable[[], Any]) -> Any:
         try:
-            client.reboot_instances(InstanceIds=[instance], DryRun=dry)
+            return asked()
         except errors.ClientError as exc:
             told = exc.response.get("Error", {})
             status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -187,4 +215,4 @@ def over_boto3(region: str, profile: str | None, url: str | None, request_timeou
             # The last one is half an answer, which boto3 does not count among its errors.
             raise NoReply(" ".join(str(exc).split())[:200]) from None
 
-    return ask
+    return made, call
