@@ -15,9 +15,17 @@ import pytest
 
 from lab.drill import DROP_IN, Drill, Run
 from lab.engine import docker
+from lab.paths import versions
 
 ROLE = str(Path(__file__).with_name("node_replace.yml"))
 SHOP = """
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: shop, namespace: default}
+spec:
+  minAvailable: 1
+  selector: {matchLabels: {app: shop}}
+---
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: shop, namespace: default}
@@ -27,7 +35,7 @@ spec:
   template:
     metadata: {labels: {app: shop}}
     spec:
-      nodeName: NODE
+      nodeSelector: {kubernetes.io/hostname: NODE}
       terminationGracePeriodSeconds: 2
       containers:
         - {name: shop, image: IMAGE, imagePullPolicy: IfNotPresent, command: [sleep, "9999"]}
@@ -110,6 +118,34 @@ def test_a_node_broken_under_etc_is_replaced_by_the_role_alone(rights: Drill) ->
 
 
 @pytest.mark.nightly
+def test_a_node_that_is_alive_is_drained_first(rights: Drill) -> None:
+    cluster, well = rights.cluster, rights.worker()
+    before = container(rights, well)
+    manifest = SHOP.replace("IMAGE", versions()["image"]["busybox"]).replace("NODE", well)
+    pods = ("get", "pods", "-l", "app=shop", "-o", "jsonpath={.items[*].metadata.uid}")
+    cluster.kubectl("apply", "-f", "-", stdin=manifest)
+    try:
+        cluster.kubectl("rollout", "status", "deployment/shop", "--timeout=60s")
+        pod = cluster.kubectl(*pods).stdout
+        drain = {"deadline": 15, "delete_emptydir_data": True}
+        refused = replace(rights, well, node_replace_drain=drain)
+        assert refused.code == 2 and "was not taken away by driver docker" in refused.output, refused.output
+        assert "PodDisruptionBudget shop" in refused.output and "Traceback" not in refused.output, refused.output
+        # What stays is in use again.
+        assert container(rights, well) == before and not node(rights, well)["spec"].get("unschedulable")
+        assert cluster.kubectl(*pods).stdout == pod
+
+        cluster.kubectl("delete", "poddisruptionbudget", "shop")
+        run = replace(rights, well, node_replace_drain=drain, node_replace_timeout=300)
+        assert run.code == 0, run.output
+        assert container(rights, well) != before and not node(rights, well)["spec"].get("unschedulable")
+        cluster.kubectl("rollout", "status", "deployment/shop", "--timeout=120s")
+    finally:
+        cluster.kubectl("delete", "deployment/shop", "--ignore-not-found")
+        cluster.kubectl("delete", "poddisruptionbudget/shop", "--ignore-not-found")
+
+
+@pytest.mark.nightly
 def test_what_may_not_be_replaced_is_refused_in_one_line(rights: Drill) -> None:
     well = rights.worker()
     plane = next(one.name for one in rights.cluster.nodes() if one.role == "control-plane")
@@ -118,7 +154,11 @@ def test_what_may_not_be_replaced_is_refused_in_one_line(rights: Drill) -> None:
     refusals: list[tuple[str, dict[str, Any], str]] = [
         (plane, {}, "it is a control-plane node, which is never replaced"),
         (well, {"node_replace_options": {"instance": plane}}, "is not the machine that the node's providerID names"),
-        (well, {"node_replace_driver": "ec2_asg"}, "is a machine of kind by its providerID, which driver ec2_asg cannot replace"),
+        (
+            well,
+            {"node_replace_driver": "ec2_asg"},
+            "is a machine of kind by its providerID, which driver ec2_asg cannot replace",
+        ),
         (well, {"node_replace_driver": "cluster_api"}, "driver cluster_api needs option kubeconfig"),
         (well, {"node_replace_timeout": 5}, "node_replace_timeout from 30 to 7200"),
         ("nobody", {}, "node nobody is not in this cluster"),

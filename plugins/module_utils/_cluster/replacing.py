@@ -164,8 +164,12 @@ class Replacer:
                 ready = sorted((one.name != self._actor.node, one.name) for one in new if one.is_ready)
                 if ready and not old:
                     return next(one for one in new if one.name == ready[0][1])
-                joined = f"{', '.join(one.name for one in new[:3])} joined and not Ready" if new else "no new one joined"
-                last = f"the old node is {'still there' if old else 'gone'}, {'a new one is Ready' if ready else joined}"
+                joined = (
+                    f"{', '.join(one.name for one in new[:3])} joined and not Ready" if new else "no new one joined"
+                )
+                last = (
+                    f"the old node is {'still there' if old else 'gone'}, {'a new one is Ready' if ready else joined}"
+                )
             except Unreachable as exc:
                 last = str(exc)
             if self._monotonic() + LOOK_SECONDS >= end:

@@ -67,7 +67,8 @@ def objection_to_delete(
     if owner is None or _metadata(owner).get("deletionTimestamp"):
         return f"{kind} {owned_by}, which {name} is of, is {'not there' if owner is None else 'being deleted'}"
     if cluster is None or _metadata(cluster).get("deletionTimestamp"):
-        return f"Cluster {spec.get('clusterName')}, which {name} is of, is {'not there' if cluster is None else 'being deleted'}"
+        gone = "not there" if cluster is None else "being deleted"
+        return f"Cluster {spec.get('clusterName')}, which {name} is of, is {gone}"
     # Without replicas said there is one.
     replicas = (owner.get("spec") or {}).get("replicas", 1)
     if not isinstance(replicas, int) or replicas < 1:

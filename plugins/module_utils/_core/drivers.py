@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made about names or behaviour.
 
-"""The drivers of the roles node_reboot and node_replace: what each needs, as data, and whether options give it that."""
+"""The drivers of node_reboot and node_replace: what each needs, as data, and whether options give it that."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.provider
 
 @dataclass(frozen=True)
 class Driver:
-    """One way to restart or to replace a machine. A new one is one line here, and its files in the role's tasks/drivers.
+    """One way to restart or replace a machine. A new one is one line here, and its files in the role's tasks/drivers.
 
     :ivar about: what it does, for the documentation.
     :ivar answers: whether the host must answer for it; a dead host is rebooted by somebody else.

@@ -99,9 +99,7 @@ def words_of(container: Mapping[str, Any]) -> list[str]:
 def address_of(container: Mapping[str, Any]) -> str:
     """The address of a container that runs; both of them if it has two, as kubelet's node-ip wants them."""
     [network] = ((container.get("NetworkSettings") or {}).get("Networks") or {}).values()
-    return ",".join(
-        str(network[name]) for name in ("IPAddress", "GlobalIPv6Address") if str(network.get(name) or "")
-    )
+    return ",".join(str(network[name]) for name in ("IPAddress", "GlobalIPv6Address") if str(network.get(name) or ""))
 
 
 def join_with(document: Mapping[str, Any], token: str, hashes: list[str], address: str) -> dict[str, Any]:
@@ -147,9 +145,11 @@ def _device(one: Mapping[str, Any]) -> str:
     return f"{one.get('PathOnHost')}:{one.get('PathInContainer')}:{one.get('CgroupPermissions')}"
 
 
+def _at(place: Mapping[str, Any]) -> str:
+    return f"{place['HostIp']}:" if place.get("HostIp") else ""
+
+
 def _ports(bindings: Mapping[str, Any]) -> list[str]:
     return [
-        f"{one.get('HostIp') or '0.0.0.0'}:{one.get('HostPort')}:{port}"
-        for port, places in sorted(bindings.items())
-        for one in places or ()
+        f"{_at(one)}{one.get('HostPort')}:{port}" for port, places in sorted(bindings.items()) for one in places or ()
     ]

@@ -31,9 +31,7 @@ def is_alive(node: Node, heartbeat: Heartbeat | None, now: datetime) -> bool:
     return node.is_ready or (heartbeat is not None and heartbeat.alive(now))
 
 
-def objection_to_clear(
-    node: Node, alive: bool, cordon: Cordon, pods: Sorted, unless_ready: bool = False
-) -> str | None:
+def objection_to_clear(node: Node, alive: bool, cordon: Cordon, pods: Sorted, unless_ready: bool = False) -> str | None:
     """Why the machine of a node may not be taken away yet, or None.
 
     What is alive has to be drained. What is dead cannot be: its pods go when its machine is gone for certain.
@@ -57,7 +55,8 @@ def objection_to_remove(heartbeat: Heartbeat | None, gone: datetime) -> str | No
     """Why a Node may not be removed although its machine was seen to be gone at that time, or None."""
     renewed = None if heartbeat is None else heartbeat.renewed
     if renewed is not None and renewed > gone:
-        return f"its Lease was renewed at {format_time(renewed)}, after its machine was said to be gone at {format_time(gone)}"
+        said = f"after its machine was said to be gone at {format_time(gone)}"
+        return f"its Lease was renewed at {format_time(renewed)}, {said}"
     return None
 
 

@@ -129,7 +129,9 @@ class AutoScaling:
         if phase.startswith("Terminat"):
             return name, False
         if phase != "InService":
-            raise Rejected(f"instance {instance} is {phase or 'in no state'} in Auto Scaling group {name}, not InService")
+            raise Rejected(
+                f"instance {instance} is {phase or 'in no state'} in Auto Scaling group {name}, not InService"
+            )
         group = self._read(instance, end, lambda: self._api.group(name))
         if group is None or group.get("Status"):
             raise Rejected(f"Auto Scaling group {name} is {'not there' if group is None else 'being deleted'}")
@@ -137,7 +139,9 @@ class AutoScaling:
             raise Rejected(f"Auto Scaling group {name} wants no instances: it would launch no new one")
         stopped = sorted(str(one.get("ProcessName")) for one in group.get("SuspendedProcesses") or ())
         if set(stopped) & set(NEEDED):
-            raise Rejected(f"Auto Scaling group {name} has suspended processes ({', '.join(stopped)}): resume them first")
+            raise Rejected(
+                f"Auto Scaling group {name} has suspended processes ({', '.join(stopped)}): resume them first"
+            )
         return name, True
 
     def _terminate(self, instance: str, end: float) -> None:
@@ -146,7 +150,7 @@ class AutoScaling:
             tries += 1
             try:
                 self._api.terminate(instance)
-                return
+                return None
             except NotSent as exc:
                 self._pause(tries, end, Unreachable(f"EC2 Auto Scaling cannot be reached: {exc}"))
             except NoReply as exc:

@@ -27,4 +27,6 @@ def _objection(candidate: Candidate, situation: Situation) -> str | None:
     return None
 
 
-GUARD = Guard("control_plane", "One control-plane node at a time, never the last that works, and none is replaced.", _objection)
+GUARD = Guard(
+    "control_plane", "One control-plane node at a time, never the last that works, and none is replaced.", _objection
+)
