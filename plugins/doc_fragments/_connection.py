@@ -90,8 +90,12 @@ options:
       - C(repair_deadline) (300-3600 seconds, default 600), a repair that has not proven itself this long after it began has failed.
       - C(reboot_driver) (one of azure, civo, command, docker, ec2, gcp, hetzner, ipmi, libvirt, openstack, redfish, ssh, or empty, default none), how
         a node's machine is rebooted when softer repairs have not helped, see docs/reboot.md; no machine is rebooted if empty.
+      - C(replace_driver) (one of cluster_api, command, docker, ec2_asg, or empty, default none), how a node's machine is replaced by a new one when a
+        reboot has not helped either, see docs/replace.md; no machine is replaced if empty, and none with GPUs or of the control plane whatever it
+        says.
       - C(waiting_timeout) (60-3600 seconds, default 600), a node must be back from a reboot within this time.
       - C(waiting_timeout_gpu) (60-7200 seconds, default 2400), the same for a node with GPUs.
+      - C(waiting_timeout_replace) (60-7200 seconds, default 1800), a new node must be Ready in the place of a replaced one within this time.
       - C(canary_image) (the name of a container image like registry.example/busybox:1.37, or empty, default none), the image of a pod that has to
         prove a node after a repair, by starting, getting an address, resolving names, reaching a Service, and writing to a volume; it needs sh,
         nslookup and nc, as busybox has them; no pod is started if empty.

@@ -218,8 +218,10 @@ class Healer:
                     if settled is not None:
                         moved[key] = settled
                     continue
-                told = {"refusals": note.refusals, "successor": note.successor}
-                moved[key] = step(current, Event(note.event), now, self._holder, note.message, **told)
+                event, by = Event(note.event), self._holder
+                moved[key] = step(
+                    current, event, now, by, note.message, refusals=note.refusals, successor=note.successor
+                )
         written = tuple(self._write(incident) for incident in moved.values())
         for old in expired(seen.incidents, self._policy, now):
             if (old.node, old.node_uid) in forgotten:

@@ -200,13 +200,12 @@ def test_a_node_that_has_left_has_its_time_to_be_replaced(phase: Phase) -> None:
     over = plan_for(snapshot(fleet(9)), [being_replaced(phase, deadline=ago(1), wait_until=ago(1))])
     assert [n.event for n in over.notes] == ["fail", "exhaust"]
     assert over.people == (
-        "w1: node_replace has taken it away, and no node that is well has come in its place: see to a new one, or delete"
-        " incident w1-1 if none is to come",
+        "w1: node_replace has taken it away, and no node that is well has come in its place: see to a new one, or"
+        " delete incident w1-1 if none is to come",
     )
     sick_one = replace(new(), conditions=sick().conditions)
-    assert [
-        n.event for n in plan_for(snapshot([*fleet(9), sick_one]), [being_replaced(phase)]).notes if n.node == "w1"
-    ] == []
+    joined = plan_for(snapshot([*fleet(9), sick_one]), [being_replaced(phase)])
+    assert [n for n in joined.notes if n.node == "w1"] == []
 
 
 def test_people_are_asked_until_a_new_node_is_there() -> None:

@@ -99,8 +99,9 @@ def test_at_most_one_whatever_happens(faults: tuple[tuple[Exception | None, bool
         assert cloud.launched == 1
     except ReplyLost:
         assert cloud.launched == 0, "what was done is seen"
-    except ClusterError as exc:
-        assert cloud.launched == 0, exc
+    except ClusterError:
+        # What it says has nothing been done for may be asked for again.
+        assert cloud.phase == "InService"
     assert cloud.launched <= 1
 
 
