@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster import lease
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.healer import Healer
@@ -215,6 +216,39 @@ def play_in(home: Path, playbook: str, variables: Mapping[str, Any], *options: s
 def play(tmp_path: Path) -> Play:
     """Runs a playbook of the collection in the test's own folder."""
     return partial(play_in, tmp_path)
+
+
+def run_role(
+    home: Path, cluster: ControlPlane, role: str, variables: Mapping[str, Any], told: str, *options: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a role in a playbook of a user's own, which says at its end what it was told to say."""
+    connection = {
+        "kubeconfig": str(write_kubeconfig(home, cluster, ADMIN_TOKEN)),
+        "cluster_uid": cluster.uid,
+    }
+    plays = [
+        {
+            "hosts": "localhost",
+            "gather_facts": False,
+            "module_defaults": {"group/selfheal.kubernetes.selfheal": connection},
+            "roles": [{"role": f"selfheal.kubernetes.{role}", **variables}],
+            "post_tasks": [{"ansible.builtin.debug": {"msg": told}}],
+        }
+    ]
+    book = home / f"{role}.yml"
+    book.write_text(yaml.safe_dump(plays), encoding="utf-8")
+    program = shutil.which("ansible-playbook")
+    assert program
+    return subprocess.run(
+        [program, book, *options],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        cwd=home,
+        env={**os.environ, "HOME": str(home), "ANSIBLE_HOME": str(home / "ansible"), "ANSIBLE_NOCOLOR": "1"},
+    )
 
 
 def write_kubeconfig(folder: Path, cluster: ControlPlane, token: str) -> Path:

@@ -6,16 +6,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drain import Cordon, cordon_of
-from ansible_collections.selfheal.kubernetes.tests.api.conftest import Play, write_kubeconfig
+from ansible_collections.selfheal.kubernetes.tests.api.conftest import Play, run_role, write_kubeconfig
 from ansible_collections.selfheal.kubernetes.tests.api.control_plane import ADMIN_TOKEN, ControlPlane
 from ansible_collections.selfheal.kubernetes.tests.api.workloads import Kubelet, Workloads
 
@@ -60,34 +57,8 @@ def drain_by_role(
     home: Path, cluster: ControlPlane, variables: dict[str, Any], *options: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the role in a playbook of a user's own."""
-    connection = {
-        "kubeconfig": str(write_kubeconfig(home, cluster, ADMIN_TOKEN)),
-        "cluster_uid": cluster.uid,
-    }
-    told = {"ansible.builtin.debug": {"msg": "TOLD {{ node_drain_result.message | default('nothing') }}"}}
-    plays = [
-        {
-            "hosts": "localhost",
-            "gather_facts": False,
-            "module_defaults": {"group/selfheal.kubernetes.selfheal": connection},
-            "roles": [{"role": "selfheal.kubernetes.node_drain", **variables}],
-            "post_tasks": [told],
-        }
-    ]
-    book = home / "drain.yml"
-    book.write_text(yaml.safe_dump(plays), encoding="utf-8")
-    program = shutil.which("ansible-playbook")
-    assert program
-    return subprocess.run(
-        [program, book, *options],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        cwd=home,
-        env={**os.environ, "HOME": str(home), "ANSIBLE_HOME": str(home / "ansible"), "ANSIBLE_NOCOLOR": "1"},
-    )
+    told = "TOLD {{ node_drain_result.message | default('nothing') }}"
+    return run_role(home, cluster, "node_drain", variables, told, *options)
 
 
 @pytest.fixture
