@@ -20,12 +20,17 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drivers import DRIVERS
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drivers import DEEDS
 
 from lab.paths import CHECKOUT
 
-FOLDER = CHECKOUT / "roles" / "node_reboot" / "tasks" / "drivers"
-OTHERS = sorted(name for name, driver in DRIVERS.items() if driver.module)
+# A driver of a reboot is one file, one of a replacement a folder of them.
+FILES = {
+    (deed, name): sorted((CHECKOUT / "roles" / f"node_{deed}" / "tasks" / "drivers").glob(pattern.format(name)))
+    for deed, pattern in (("reboot", "{}.yml"), ("replace", "{}/*.yml"))
+    for name in DEEDS[deed]
+}
+OTHERS = sorted((deed, name) for deed, name in FILES if DEEDS[deed][name].module)
 
 
 def tasks_of(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -34,10 +39,10 @@ def tasks_of(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         yield from tasks_of(inside) if inside else iter([task])
 
 
-def asked(name: str) -> list[tuple[str, dict[str, Any]]]:
+def asked(deed: str, name: str) -> list[tuple[str, dict[str, Any]]]:
     """Each call of a module that is not Ansible's own, with its arguments."""
-    tasks = tasks_of(yaml.safe_load((FOLDER / f"{name}.yml").read_text(encoding="utf-8")))
-    calls = [(key, task[key]) for task in tasks for key in task if key.count(".") == 2]
+    files = [tasks_of(yaml.safe_load(path.read_text(encoding="utf-8"))) for path in FILES[deed, name]]
+    calls = [(key, task[key]) for tasks in files for task in tasks for key in task if key.count(".") == 2]
     return [(module, arguments) for module, arguments in calls if not module.startswith("ansible.builtin.")]
 
 
@@ -52,15 +57,16 @@ def options_of(module: str) -> dict[str, dict[str, Any]]:
 
 
 def test_there_are_drivers_of_other_collections() -> None:
-    assert len(OTHERS) >= 5
-    assert {module for name in OTHERS for module, _arguments in asked(name)} == {
-        DRIVERS[name].module for name in OTHERS
-    }
+    assert len(OTHERS) >= 6 and all(FILES.values())
+    for deed, name in OTHERS:
+        needed = DEEDS[deed][name].module
+        modules = {module for module, _arguments in asked(deed, name)}
+        assert needed in modules and {module.rpartition(".")[0] for module in modules} == {needed.rpartition(".")[0]}
 
 
-@pytest.mark.parametrize("name", sorted(DRIVERS))
-def test_a_driver_gives_modules_what_they_know(name: str) -> None:
-    for module, arguments in asked(name):
+@pytest.mark.parametrize(("deed", "name"), sorted(FILES))
+def test_a_driver_gives_modules_what_they_know(deed: str, name: str) -> None:
+    for module, arguments in asked(deed, name):
         known = options_of(module)
         assert set(arguments) <= set(known), module
         needed = {option for option, one in known.items() if one.get("required")}

@@ -22,7 +22,8 @@ from moto.server import ThreadedMotoServer
 
 REGION = "eu-west-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
-MODULE = "ansible_collections.selfheal.kubernetes.plugins.modules.ec2_instance_reboot"
+MODULES = "ansible_collections.selfheal.kubernetes.plugins.modules"
+REBOOT = "RebootInstances"
 
 
 @pytest.fixture
@@ -52,11 +53,11 @@ def cloud() -> Iterator[tuple[str, int, str]]:
 class Between:
     """A connection to the API that can break.
 
-    ``before`` drops real requests, ``after`` their answers, and ``half`` a half of those.
+    ``before`` drops real requests for the action, ``after`` their answers, and ``half`` a half of those.
     """
 
-    def __init__(self, port: int, fault: str) -> None:
-        self._to, self._fault, self.asked = port, fault, 0
+    def __init__(self, port: int, fault: str, action: str = REBOOT) -> None:
+        self._to, self._fault, self._action, self.asked = port, fault, action.encode(), 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -68,12 +69,12 @@ class Between:
     def _serve(self, client: socket.socket) -> None:
         with client, socket.create_connection(("127.0.0.1", self._to)) as server:
             request = b""
-            while b"Action=RebootInstances" not in request:
+            while b"Action=" not in request:
                 piece = client.recv(65536)
                 if not piece:
                     return
                 request += piece
-            real = b"DryRun=true" not in request
+            real = b"Action=" + self._action in request and b"DryRun=true" not in request
             self.asked += real
             if real and self._fault == "before":
                 return
@@ -86,12 +87,12 @@ class Between:
             client.sendall(answer[: len(answer) // 2] if real and self._fault == "half" else answer)
 
 
-def run_module(**options: Any) -> dict[str, Any]:
+def run_module(module: str = "ec2_instance_reboot", **options: Any) -> dict[str, Any]:
     arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {"region": REGION, "timeout": 8, **options}})
     script = (
         "import sys\nfrom ansible.module_utils import basic\n"
         "basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = sys.argv[1].encode(), 'legacy'\n"
-        f"from {MODULE} import main\nmain()\n"
+        f"from {MODULES}.{module} import main\nmain()\n"
     )
     argv = [sys.executable, "-c", script, arguments]
     environ = {**os.environ, **CREDENTIALS}
