@@ -82,6 +82,16 @@ API: Mapping[str, tuple[str, ...]] = {
         "test_fencing.test_a_restart_is_proof_as_well",
     ),
     "device plugin: what is left in place is an error that says what is wrong": ("test_device_plugin.",),
+    "node_replace by Cluster API: proven, at most once, never what would not be made again; stuck is an error": (
+        "test_replace.test_a_machine_is_deleted_and_a_new_one_seen_to_come",
+        "test_replace.test_a_second_request_takes_nothing_more_away",
+        "test_replace.test_what_would_not_be_made_again_is_not_deleted",
+        "test_replace.test_what_does_not_come_is_an_error",
+    ),
+    "node_replace: GPU nodes and control planes never; what is alive is drained first": (
+        "test_replace.test_what_is_never_replaced_is_refused_in_every_state",
+        "test_replace.test_a_node_that_is_alive_is_drained_before",
+    ),
     "the record is written on change only": (
         "test_concurrency.test_of_two_runs_that_see_the_same_the_second_writes_nothing",
     ),
@@ -124,6 +134,10 @@ PROVIDERS: Mapping[str, tuple[str, ...]] = {
     "EC2 against moto: at most one effective reboot": (
         "test_ec2.test_an_instance_is_rebooted_once",
         "test_ec2.test_a_reply_that_is_lost_is_not_asked_for_again",
+    ),
+    "EC2 Auto Scaling against moto: one instance taken away and one launched, whatever becomes of the reply": (
+        "test_autoscaling.test_an_instance_is_terminated_and_a_new_one_launched",
+        "test_autoscaling.test_a_reply_that_is_lost_is_not_asked_for_again",
     ),
     "Redfish against the emulator of sushy-tools": (
         "test_redfish.test_the_machine_is_reset_once_and_nothing_is_taken_on_trust",
