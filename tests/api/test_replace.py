@@ -33,7 +33,7 @@ FINALIZER = "machine.cluster.x-k8s.io"
 HEALING = {"monitor_only": False}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def replace_rights(prepared: ControlPlane) -> Iterator[None]:
     """The right that only ``bootstrap_replace`` gives."""
     done = prepared.kubectl("apply", "-f", MANIFESTS / "rbac-replace.yml")
