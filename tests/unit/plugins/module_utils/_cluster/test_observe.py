@@ -19,6 +19,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster impor
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Client
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import WrongCluster
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.observe import PARTS, observe
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drain import CORDONED, Mark
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.judge import judge
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Snapshot, Verdict
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import (
@@ -152,6 +153,35 @@ def test_one_node(cluster: fake.FakeCluster, server: Server, client: Client, clo
     assert [n.name for n in seen.nodes or ()] == ["w2"] and list(seen.heartbeats or ()) == ["w2"]
     assert dict(seen.unread) == {} and seen.pods is None
     assert [r.path for r in server.seen] == [fake.IDENTITY, f"{fake.NODES}/w2", f"{fake.LEASES}/w2"]
+
+
+def test_every_node_and_nothing_else(cluster: fake.FakeCluster, server: Server, client: Client, clock: Clock) -> None:
+    seen = look(client, clock, node="")
+    assert len(seen.nodes or ()) == len(seen.heartbeats or ()) > 1 and seen.pods is None
+    assert [r.path for r in server.seen] == [fake.IDENTITY, fake.NODES, fake.LEASES]
+
+
+@pytest.mark.parametrize(("owner", "ours"), [("selfheal-drain", True), ("kubectl-edit", False)])
+def test_whose_a_cordon_is_stands_in_what_lists_leave_out(
+    cluster: fake.FakeCluster, server: Server, client: Client, clock: Clock, decoder: str, owner: str, ours: bool
+) -> None:
+    cordoned = fake.node("w2")
+    mark = Mark("run-1", "", "2026-11-21T02:50:00Z", "uid-w2")
+    fields = {"f:metadata": {"f:annotations": {f"f:{CORDONED}": {}}}, "f:spec": {"f:unschedulable": {}}}
+    cordoned["metadata"] |= {
+        "annotations": {CORDONED: mark.to_text()},
+        "managedFields": [{"manager": owner, "operation": "Apply", "fieldsV1": fields}],
+    }
+    cordoned["spec"]["unschedulable"] = True
+    cluster.objects[fake.NODES] = [fake.node("w1"), cordoned]
+    seen = look(client, clock, node="")
+    assert {n.name: n.cordoned_by_us for n in seen.nodes or ()} == {"w1": False, "w2": ours}
+    assert [r.path for r in server.seen].count(f"{fake.NODES}/w2") == 1
+    # One without our mark needs no second look.
+    cordoned["metadata"]["annotations"] = {}
+    server.seen.clear()
+    assert not any(n.cordoned_by_us for n in look(client, clock, node="").nodes or ())
+    assert f"{fake.NODES}/w2" not in [r.path for r in server.seen]
 
 
 def test_one_node_that_is_not_there(cluster: fake.FakeCluster, client: Client, clock: Clock) -> None:
