@@ -243,7 +243,7 @@ def run_role(
         [program, book, *options],
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=240,
         check=False,
         stdin=subprocess.DEVNULL,
         cwd=home,
