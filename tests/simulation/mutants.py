@@ -296,7 +296,7 @@ MUTANTS = (
         "going down",
         "proof",
         PLAN,
-        "    return node.boot_id == incident.boot_id and incident.awaited(now)\n",
+        "    return (leaving or node.boot_id == incident.boot_id) and incident.awaited(now)\n",
         "    return False\n",
     ),
     _mutant(
@@ -333,8 +333,8 @@ MUTANTS = (
         "restart",
         "left behind",
         PLAN,
-        "        if (incident.node, incident.node_uid) not in present and",
-        "        if False and",
+        "        gone = incident.phase.is_open and (incident.node, incident.node_uid) not in present\n",
+        "        gone = False\n",
     ),
     # --- people
     _mutant(
@@ -343,7 +343,7 @@ MUTANTS = (
         "cordoned",
         "I13 people",
         f"{GUARDS}/human_cordon.py",
-        " if candidate.node.unschedulable else None",
+        " if cordoned else None",
         " if False else None",
     ),
     _mutant(
@@ -484,7 +484,7 @@ MUTANTS = (
         (
             Edit(
                 f"{UTILS}/{PLAN}",
-                "        most = finding.remedy.at_most(Remedy.REBOOT) if node.has_gpu else finding.remedy\n",
+                "        most = finding.remedy.at_most(Remedy.REBOOT) if kept else finding.remedy\n",
                 "        most = finding.remedy\n",
             ),
             Edit(f"{UTILS}/{GUARDS}/__init__.py", "    gpu_node.GUARD,\n", ""),
