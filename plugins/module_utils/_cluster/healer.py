@@ -336,8 +336,7 @@ class Healer:
         if incident.rung in self._replacing:
             return self._policy.waiting_timeout_replace
         machine = self._look(self._client, self._policy, self._uid, incident.node).node(incident.node)
-        gpu = machine is None or machine.has_gpu
-        return self._policy.waiting_timeout_gpu if gpu else self._policy.waiting_timeout
+        return self._policy.waiting_time(machine is None or machine.has_gpu)
 
     def fail(self, node: str, node_uid: str, message: str) -> Outcome:
         """The rung's role has failed."""
