@@ -77,7 +77,7 @@ def node_runtime_down(cluster: Cluster) -> None:
 
 @snapshot(
     small,
-    "The network configuration of a worker is gone for 400 seconds: new pods would get no address, the old ones run on.",
+    "The network configuration of a worker is gone for 400 seconds: new pods get no address, the old ones run on.",
     ("NodeReady", "PodNetworkDown", "Node lab-worker"),
     *pods("PodNotReady", "PodOnUnreadyNode", *ON_WORKER),
 )
