@@ -12,7 +12,7 @@ in_lane = $(if $(LANE),--lane $(LANE))
 export SELFHEAL_THOROUGH = $(THOROUGH)
 run = $(PYTHON) -m lab.toolchain run $(in_lane) --
 
-.PHONY: help demo test lint format docs sanity unit providers api e2e e2e-nightly e2e-ha molecule corpus explore mutants simulation nightly bench prove-first-heal prove-judgement prove-state-machine prove-repairs clean
+.PHONY: help demo test lint format docs sanity unit providers api e2e e2e-nightly e2e-ha molecule corpus explore mutants simulation nightly bench prove-first-heal prove-judgement prove-state-machine prove-repairs pytest clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,8 +56,11 @@ e2e-nightly:  ## those tests against a real cluster that take long
 e2e-ha:  ## tests against a real cluster with three control planes
 	$(run) pytest --color=no -p no:cacheprovider --junitxml=build/test/e2e-ha.xml -m ha tests/e2e
 
-molecule:  ## each role against the faults that it heals, on a real cluster: SCENARIO=kubelet_restart for one, THOROUGH=1 for the rarer faults, too
+molecule:  ## each role against the faults that it heals, on a real cluster: SCENARIO=kubelet_restart for one, THOROUGH=1 for those of the night, too
 	$(if $(SCENARIO),$(run) molecule test --scenario-name $(SCENARIO),$(PYTHON) tests/run.py $(in_lane) molecule)
+
+pytest:  ## tests alone, whatever their marks: TESTS="tests/api/test_drain.py", EXTRA=providers for their environment
+	$(PYTHON) -m lab.toolchain run $(in_lane) $(if $(EXTRA),--with $(EXTRA)) -- pytest --color=no -p no:cacheprovider --junitxml=build/test/$(or $(REPORT),pytest).xml $(TESTS)
 
 corpus:  ## precision and recall of the checks over the labelled snapshots
 	$(run) python -m tests.corpus.score

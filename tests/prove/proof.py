@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import tempfile
@@ -61,7 +62,7 @@ class Proof:
         begun = time.monotonic()
         with step(f"make {target} ({log})"), path.open("w", encoding="utf-8") as stream:
             process = subprocess.Popen(
-                ["make", *target.split()],
+                ["make", *shlex.split(target)],
                 cwd=self.clone,
                 env=_bare_environment(),
                 stdin=subprocess.DEVNULL,
