@@ -27,6 +27,8 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names im
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.text import printable
 
 RUNBOOK = "docs/runbooks/etcd-quorum-lost.md"
+# The brake of people where no API server answers that could hold one.
+PAUSED = "/etc/kubernetes/selfheal-paused"
 NOTHING_ELSE = "kube-apiserver does not run, though nothing else is wrong"
 # Characters of a line for people. A refusal names two authorities or more by 64 digits each.
 LONGEST = 600
@@ -116,7 +118,10 @@ def diagnose(text: str, authorities: Sequence[str], now: int) -> Diagnosis:
     answers = {"ok": True, "bad": False}.get(look.get("livez"))
     said = {True: "answers", False: "does not answer", None: "cannot be asked (neither curl nor kubectl is there)"}
     evidence.append(f"API server {said[answers]} on the host itself")
-    _processes(look, answers, leaderless, evidence, steps)
+    if leaderless:
+        # Somebody may be at work on its data, and a restart of it is one more member that is away.
+        steps = [step for step in steps if step.name != "certificates" and step.component != "etcd"]
+    _processes(look, answers, leaderless, evidence, steps, people)
     address, port = _address(look)
     return Diagnosis(
         evidence=tuple(_line(one) for one in evidence),
@@ -156,6 +161,8 @@ def _refusal(look: Look, uptime: int, clock: int, authorities: Sequence[str]) ->
         return "the kubeconfig names no authority of the cluster's own, so nobody can know that the host belongs to it"
     if not any(look.all("present").get(name) for name in _ONLY_THERE):
         return f"it is no control-plane host: it has none of {', '.join(_ONLY_THERE)} in /etc/kubernetes"
+    if look.get("paused"):
+        return f"people are at work on it: {PAUSED} is there, remove it when they are done"
     keys = [one.key for one in read_certificates(decoded(look.all("certificate").get("pki/ca.crt", ""))) if one.key]
     if not keys:
         return "/etc/kubernetes/pki/ca.crt cannot be read, so nobody can know which cluster it belongs to"
@@ -354,13 +361,22 @@ def _etcd(look: Look, evidence: list[str], steps: list[Step], people: list[str])
     return not leader
 
 
-def _processes(look: Look, answers: bool | None, leaderless: bool, evidence: list[str], steps: list[Step]) -> None:
+def _processes(
+    look: Look,
+    answers: bool | None,
+    leaderless: bool,
+    evidence: list[str],
+    steps: list[Step],
+    people: list[str],
+) -> None:
     running = set(look.get("processes").split())
     missing = [name for name in COMPONENTS if _PROCESS[name] not in running]
     evidence.append(f"processes: {', '.join(name for name in COMPONENTS if name not in missing) or 'none'} run")
     if answers is True or steps or leaderless:
         return
-    if "kube-apiserver" in missing:
+    if answers is None and "kube-apiserver" not in missing:
+        people.append("neither curl nor kubectl is on the host, so nobody can tell whether its API server answers")
+    elif "kube-apiserver" in missing:
         # kubelet holds back what has failed often; it forgets that when it is restarted.
         steps.append(Step("kubelet", NOTHING_ELSE))
     else:

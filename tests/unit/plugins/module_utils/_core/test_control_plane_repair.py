@@ -117,6 +117,9 @@ def test_an_api_server_that_hangs_is_ended_only_if_nothing_else_is_wrong() -> No
     assert names(look()) == ["restart_api_server"]
     assert names(look(kubelet="inactive")) == ["kubelet"]
     assert names(look(livez="unseen", processes="etcd")) == ["kubelet"]
+    # Nobody has asked it, so it is not ended for being silent.
+    nobody = look(livez="unseen")
+    assert names(nobody) == [] and "nobody can tell whether its API server answers" in nobody.people[-1]
 
 
 @pytest.mark.parametrize(
@@ -218,6 +221,16 @@ def test_a_manifest_of_etcd_that_would_begin_another_cluster_is_not_put_back(cop
     found = look(**{"manifest.etcd": None, "copy.etcd": copy, "kubelet": "inactive"})
     assert names(found) == ["kubelet"], "nor is another one made"
     assert words in found.people[0] and RUNBOOK in found.people[0]
+
+
+def test_without_a_leader_nothing_ends_or_starts_etcd() -> None:
+    """Somebody may be at work on its data, and has moved its manifest away for that."""
+    assert names(look(**{"manifest.etcd": None})) == ["manifest"]
+    lost = {"etcdstatus": status(leader=0)}
+    assert names(look(**lost, **{"manifest.etcd": None})) == []
+    assert names(look(**lost, **{"manifest.etcd": None, "copy.etcd": manifest("etcd")})) == []
+    ended = {"certificate.admin.conf": b64(pem("kubernetes-admin", timedelta(days=-10)))}
+    assert names(look(**ended)) == ["certificates"] and names(look(**lost, **ended)) == []
 
 
 def test_without_a_leader_of_etcd_no_api_server_is_ended_and_no_kubelet_restarted_for_it() -> None:
@@ -435,3 +448,8 @@ def test_no_answer_of_etcd_makes_it_fail_in_another_way(noise: bytes) -> None:
     for body in (noise, b"k8s\x00" + noise):
         with pytest.raises(Unfit):
             kubeadm_config(base64.b64encode(body).decode(), "cp-1", "10.0.0.1", 6443)
+
+
+def test_people_who_are_at_work_on_a_host_keep_it_for_themselves() -> None:
+    held = look(paused="yes")
+    assert "/etc/kubernetes/selfheal-paused is there" in held.refusal and not held.steps
