@@ -26,7 +26,7 @@ attributes:
   diff_mode:
     support: none
   idempotent:
-    support: none
+    support: partial
     details: Each run reboots, unless a reboot is under way.
 options:
   instance:
@@ -96,7 +96,7 @@ EXAMPLES = r"""
 RETURN = r"""
 instance:
   description: The UUID of the instance.
-  returned: always
+  returned: success
   type: str
   sample: 779d651a-8e10-4019-9cc0-448451d16157
 status:

@@ -29,7 +29,8 @@ attributes:
   diff_mode:
     support: none
   idempotent:
-    support: full
+    support: partial
+    details: A node that offers its GPUs is left alone, unless O(always) is set.
 options:
   node:
     description:

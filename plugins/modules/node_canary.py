@@ -17,7 +17,7 @@ description:
   - If something fails, the same is done on a healthy node, and what fails there as well does not speak against this one.
   - The pods are in namespace C(self-healing), have no service account's token and no rights on their node, and are removed at the end. What a
     run that was killed has left ends by itself and is removed by the next one.
-  - Takes rights that the healer has only where the cluster was prepared with O(selfheal.kubernetes.bootstrap#role:main--bootstrap_canary).
+  - Takes rights that the healer has only where the cluster was prepared with O(selfheal.kubernetes.bootstrap#role:main:bootstrap_canary).
 extends_documentation_fragment:
   - selfheal.kubernetes._connection
   - selfheal.kubernetes._identity.required

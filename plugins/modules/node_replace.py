@@ -12,7 +12,7 @@ version_added: 0.1.0
 author:
   - the selfheal.kubernetes authors (@selfheal-kubernetes)
 description:
-  - The part of a replacement that the API server knows of, made for role M(selfheal.kubernetes.node_replace#role). It takes no machine away.
+  - The part of a replacement that the API server knows of, made for role P(selfheal.kubernetes.node_replace#role). It takes no machine away.
   - GPU nodes and control-plane nodes are refused in every state.
   - Each write is preceded by a proof that the cluster is the right one and that the lease is still held, if one is.
 extends_documentation_fragment:
