@@ -20,6 +20,8 @@ import yaml
 from lab.drill import Drill, Run, kill
 from tests.e2e.planes import DOCKER, MANIFESTS, NOWHERE, keep, planes, sh, undo, wait
 
+# Each test runs the playbook several times, which looks at three hosts again and again.
+pytestmark = [pytest.mark.ha, pytest.mark.timeout(2400)]
 KEY = "/drill/key"
 SAVED = "/var/lib/selfheal/etcd-member/etcd.yaml"
 PKI = "/etc/kubernetes/pki/etcd"
@@ -135,7 +137,6 @@ def is_replaced(drill: Drill, node: str, witness: str, before: dict[str, int]) -
     assert sh(drill, node, kubectl) == "ok"
 
 
-@pytest.mark.ha
 def test_a_dead_member_is_replaced(etcd: Drill) -> None:
     first, second, third = planes(etcd)
     before = members(etcd, first)
@@ -168,7 +169,6 @@ def test_a_dead_member_is_replaced(etcd: Drill) -> None:
     assert "every member of etcd is healthy" in again.output
 
 
-@pytest.mark.ha
 def test_a_second_one_is_refused_while_quorum_is_at_risk(etcd: Drill) -> None:
     first, second, third = planes(etcd)
     before = members(etcd, first)
@@ -192,7 +192,6 @@ def test_a_second_one_is_refused_while_quorum_is_at_risk(etcd: Drill) -> None:
     assert members(etcd, first) == before, "the members are those from before"
 
 
-@pytest.mark.ha
 def test_a_run_that_is_killed_after_the_removal_is_gone_on_with(etcd: Drill) -> None:
     """On the host with which the cluster began, whose own manifest would begin an empty cluster."""
     first, second, _third = planes(etcd)
@@ -227,7 +226,6 @@ def test_a_run_that_is_killed_after_the_removal_is_gone_on_with(etcd: Drill) -> 
     is_replaced(etcd, first, second, before)
 
 
-@pytest.mark.ha
 def test_a_machine_that_is_gone_costs_its_member_when_somebody_says_so_and_only_then(etcd: Drill) -> None:
     first, second, third = planes(etcd)
     before = members(etcd, first)
