@@ -114,6 +114,8 @@ def etcd(ha: Drill) -> Iterator[Drill]:
     until(lambda: all(health(ha, first, node) for node in planes(ha)), "every member is healthy")
     ctl(ha, first, f"put {KEY} before")
     ha.forget()
+    for node in planes(ha):
+        sh(ha, node, "rm -rf /run/selfheal")
     yield ha
     # A replaced member has another manifest than the cluster was made with, and keeps it.
     if all(sh(ha, node, f"ls {ETCD}", check=False) for node in planes(ha)):
