@@ -81,7 +81,7 @@ def has_network(drill: Drill, node: str, other: str, seconds: float = 60) -> Non
     assert mine != peer
     for name in ("drill-net", "drill-peer"):
         drill.cluster.kubectl("wait", f"pod/{name}", "--for=condition=Ready", "--timeout=30s")
-    drill.cluster.kubectl("exec", "drill-net", "--", "ping", "-c", "1", "-W", "5", peer)
+    drill.cluster.kubectl("exec", "drill-net", "--", "/bin/busybox", "ping", "-c", "1", "-W", "5", peer)
     forget_pods(drill)
 
 
