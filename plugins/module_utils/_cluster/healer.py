@@ -51,6 +51,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan imp
     HOST,
     OPEN,
     SILENT,
+    Note,
     Plan,
     attempt_of,
     expired,
@@ -214,7 +215,8 @@ class Healer:
                     waits.add(key)
                     # All of them together have the time of one; those that are left are the next run's.
                     left = canaries_end - self._monotonic()
-                    settled = self._closed(current, seen.snapshot, note.message, left) if left >= CANARY_LEAST else None
+                    enough = left >= CANARY_LEAST
+                    settled = self._closed(current, seen.snapshot, note, left) if enough else None
                     if settled is not None:
                         moved[key] = settled
                     continue
@@ -386,7 +388,7 @@ class Healer:
                 renewals.add((snapshot.heartbeats or {})[name].renewed)
                 last = f"{good} good observations, its Lease seen to move {len(renewals) - 1} times"
                 if good >= GOOD_SAMPLES and len(renewals) > 1:
-                    return self._proven(incident, f"proven healthy: {last}")
+                    return self._proven(incident, name, f"proven healthy: {last}")
             else:
                 good, renewals, last = 0, set(), trouble
             if self._monotonic() + SAMPLE_SECONDS >= end:
@@ -394,16 +396,18 @@ class Healer:
                 return self._settle(incident, Event.FAIL, now, message)
             self._sleep(SAMPLE_SECONDS)
 
-    def _proven(self, incident: Incident, message: str) -> Outcome:
+    def _proven(self, incident: Incident, node: str, message: str) -> Outcome:
         """Close the incident of a node that all signs call healthy, unless a pod on it shows that it is not.
 
         What the pod cannot tell is told, and takes nothing away from the signs.
+
+        :param node: the node itself, or the one that has come in its place.
         """
         event = Event.RECOVER
         if self._policy.canary_image:
             # What was looked at before is this node alone, and there are others to compare it with.
             seconds = min(float(self._policy.canary_timeout), _left(incident, self._renew()))
-            proof = self._canary(incident, self._look(self._client, self._policy, self._uid), seconds)
+            proof = self._canary(node, self._look(self._client, self._policy, self._uid), seconds)
             message = f"{message}; canary {proof.verdict.value}: {proof.message}"
             if proof.verdict is Verdict.UNHEALTHY:
                 event, message = Event.FAIL, f"Ready, but the canary is unhealthy: {proof.message}"
@@ -411,13 +415,15 @@ class Healer:
         # It has taken its time, and somebody may have written to the incident meanwhile.
         return self._settle(self._current(incident.node, incident.node_uid), event, now, message)
 
-    def _closed(self, incident: Incident, snapshot: Snapshot, message: str, seconds: float) -> Incident | None:
+    def _closed(self, incident: Incident, snapshot: Snapshot, note: Note, seconds: float) -> Incident | None:
         """The incident after its end, or with the reason why it does not end; None if that is written down already."""
-        proof = self._canary(incident, snapshot, seconds)
+        new = next((node.name for node in snapshot.nodes or () if node.uid == note.successor), incident.node)
+        proof = self._canary(new, snapshot, seconds)
         now = self._renew()
         told = f"canary {proof.verdict.value}: {proof.message}"
         if proof.verdict is not Verdict.UNHEALTHY:
-            return step(incident, Event.RECOVER, now, self._holder, f"{message}; {told}")
+            message = f"{note.message}; {told}"
+            return step(incident, Event.RECOVER, now, self._holder, message, successor=note.successor)
         if incident.phase.under_repair:
             return step(incident, Event.FAIL, now, self._holder, told)
         if [refusal.guard for refusal in incident.refusals] == [CANARY]:
@@ -425,7 +431,7 @@ class Healer:
         refusals = (Refusal(incident.node, "none", CANARY, told),)
         return step(incident, Event.HOLD, now, self._holder, told, refusals=refusals)
 
-    def _canary(self, incident: Incident, snapshot: Snapshot, seconds: float) -> Proof:
+    def _canary(self, node: str, snapshot: Snapshot, seconds: float) -> Proof:
         runner = CanaryRunner(
             self._client,
             self._renew,
@@ -436,8 +442,8 @@ class Healer:
         )
         judgement = judge(snapshot, self._policy)
         sick = {finding.node or finding.place for finding in judgement.findings if not finding.is_warning}
-        others = controls(snapshot.nodes or (), incident.node, sick)
-        return runner.prove(incident.node, others, seconds)
+        others = controls(snapshot.nodes or (), node, sick)
+        return runner.prove(node, others, seconds)
 
     def _wait(self, incident: Incident, now: datetime, restarted: bool) -> Outcome:
         """Wait until the node is back from its reboot, or its time for that is over."""

@@ -11,7 +11,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Phase
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.canary import CanaryRunner
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.canary import Proof, Result
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Phase, Verdict
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Node
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
 from ansible_collections.selfheal.kubernetes.tests.unit.plugins.kit import NOW, ago, fleet, incident, node, sick
@@ -133,3 +135,23 @@ def test_what_a_killed_run_has_left_is_written_down_as_repaired() -> None:
     place = Place([new("w9"), *fleet(9)], policy=POLICY)
     place.keep(repairing("node_replace", phase=Phase.VERIFYING, successor="new-w9"))
     assert place.healer.verify("w1", "uid-w1", 60).proceed
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_canary_proves_the_new_node_and_not_the_old_one(monkeypatch: pytest.MonkeyPatch, killed: bool) -> None:
+    asked: list[str] = []
+
+    def prove(_runner: CanaryRunner, name: str, _others: object, _seconds: float) -> Proof:
+        asked.append(name)
+        return Proof(Verdict.HEALTHY, "it starts", Result(name, {}))
+
+    monkeypatch.setattr(CanaryRunner, "prove", prove)
+    place = waiting_place(new("w9"))
+    place.policy = replace(POLICY, canary_image="registry.example/busybox:1")
+    if killed:
+        place.healer.write_notes(place.notes())
+    else:
+        assert place.healer.verify("w1", "uid-w1", 300).proceed
+    one = place.kept["w1-1"]
+    assert (asked, one.phase, one.successor) == (["w9"], Phase.RECOVERED, "new-w9")
+    assert "canary healthy: it starts" in one.history[-1].message

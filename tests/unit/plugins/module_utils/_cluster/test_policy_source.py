@@ -100,6 +100,8 @@ def test_every_setting_can_be_set_by_the_config_map(name: str) -> None:
         "approval_required": ("[Reboot]", (Remedy.REBOOT,)),
         "reboot_driver": ("ec2", "ec2"),
         "replace_driver": ("ec2_asg", "ec2_asg"),
+        "canary_image": ("registry.example/busybox:1.37", "registry.example/busybox:1.37"),
+        "canary_storage_class": ("fast", "fast"),
         "paused": ("2026-11-22T06:00:00Z moving house\n", "2026-11-22T06:00:00Z moving house"),
         "thresholds": (f"{A_CHECK}: 17", {A_CHECK: 17}),
         "remedies": (f"{A_CHECK}: None", {A_CHECK: Remedy.NONE}),
