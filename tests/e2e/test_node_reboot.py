@@ -30,6 +30,7 @@ def whole(healthy: Drill) -> Iterator[Drill]:
     yield healthy
     for node in healthy.cluster.nodes():
         undo = f"rm -rf {RUN_DROP_IN} && systemctl daemon-reload"
+        docker("unpause", node.name, env=healthy.cluster.env(), check=False)
         docker("start", node.name, env=healthy.cluster.env())
         healthy.cluster.exec(node.name, "sh", "-c", undo)
 
@@ -212,9 +213,10 @@ def test_the_ladder_ends_with_a_reboot_where_the_policy_names_a_driver_and_only_
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("fault", ["kill", "pause"])
-def test_the_ladder_reboots_a_host_that_is_silent_and_no_other(whole: Drill, fault: str) -> None:
-    sick, env = whole.worker(), whole.cluster.env()
+@pytest.mark.parametrize(("fault", "worker"), [("kill", 0), ("pause", 1)])
+def test_the_ladder_reboots_a_host_that_is_silent_and_no_other(whole: Drill, fault: str, worker: int) -> None:
+    # Each has a worker of its own: after a restart a container may have another address than the inventory says.
+    sick, env = whole.worker(worker), whole.cluster.env()
     docker(fault, sick, env=env)
     whole.wait_ready(sick, "Unknown")
     whole.wait_until_due(sick)
