@@ -141,7 +141,8 @@ pods:
   elements: dict
 error_class:
   description:
-    - What kind of failure it was. V(NetworkNotFound) if the cluster has no network plugin that is known, V(RestartFailed) if what was restarted has not proven itself.
+    - What kind of failure it was. V(NetworkNotFound) if the cluster has no network plugin that is known, V(RestartFailed) if what was restarted has
+      not proven itself.
     - Others are those of the connection, such as V(Unreachable), V(Forbidden), V(LeaseLost), V(WrongCluster) and V(MonitorOnly).
   returned: failure
   type: str

@@ -77,6 +77,18 @@ def node_runtime_down(cluster: Cluster) -> None:
 
 @snapshot(
     small,
+    "The kubelet of a worker has said for 400 seconds that it is not ready, for a reason that is nobody else's.",
+    ("NodeReady", "NodeNotReady", "Node lab-worker"),
+    *pods("PodNotReady", "PodOnUnreadyNode", *ON_WORKER),
+)
+def node_not_ready(cluster: Cluster) -> None:
+    cluster.not_ready(
+        "lab-worker", 400, "[CSINode is not yet initialized, missing node capacity for resources: memory]"
+    )
+
+
+@snapshot(
+    small,
     "The network configuration of a worker is gone for 400 seconds: new pods get no address, the old ones run on.",
     ("NodeReady", "PodNetworkDown", "Node lab-worker"),
     *pods("PodNotReady", "PodOnUnreadyNode", *ON_WORKER),

@@ -88,7 +88,11 @@ CORE = CHECKOUT / "plugins" / "module_utils" / "_core"
 BEHIND = {
     "mass_failure": ("storm.py", {"mass_failure_percent"}),
     "storm_cooldown": ("storm.py", {"mass_failure_percent"}),
-    "transient_tolerance": ("policy.py", {"health_check_interval", "node_failure_threshold"}),
+    "transient_tolerance": (
+        "policy.py",
+        {"health_check_interval", "node_failure_threshold", "waiting_timeout", "waiting_timeout_gpu"},
+    ),
+    "cooldown": ("policy.py", {"waiting_timeout", "waiting_timeout_gpu"}),
     "pattern": ("patterns/flapping.py", {"flapping_changes"}),
 }
 # A check's threshold is the policy's in its findings, and the time for a reboot is in the incident.
