@@ -211,9 +211,9 @@ def test_heal_repairs_and_proves_it(
     played = play("heal", variables, inventory=inventory, environment=STATS | environment | on_host(kubelet))
     assert played.code == 0, played.output
     assert kubelet.restarted.exists()
-    # What the inventory says of a host holds there, and only there: three commands ran as root, and no module did.
+    # What the inventory says of a host holds there, and only there: four commands ran as root, and no module did.
     commands = became.read_text(encoding="utf-8")
-    assert commands.count("BECOME-SUCCESS") == 3 and "python" not in commands, commands
+    assert commands.count("BECOME-SUCCESS") == 4 and "python" not in commands, commands
     assert commands.count("/etc/machine-id") == commands.count("systemctl restart") == 1, commands
     assert set(kubelet.asked.read_text(encoding="utf-8").split()) & {"http://127.0.0.1:10248/healthz"} == set()
     assert "http://127.0.0.1:10249/healthz" in kubelet.asked.read_text(encoding="utf-8")
