@@ -297,7 +297,7 @@ def test_a_node_that_is_alive_is_drained_before(cluster: ControlPlane, fleet: Wo
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
-        ("stuck", "node w1 is not replaced after 30 s: the old node is still there, no new one joined"),
+        ("stuck", "node w1 is not replaced after 30 s: the old node is still there, a new one is Ready"),
         ("none new", "node w1 is not replaced after 30 s: the old node is gone, no new one joined"),
     ],
 )
@@ -313,7 +313,8 @@ def test_what_does_not_come_is_an_error(
 def test_a_second_request_takes_nothing_more_away(cluster: ControlPlane, fleet: Workloads, tmp_path: Path) -> None:
     """The first run has ended, or lost its reply, while the Machine was still being deleted."""
     cluster.make_sick("w1")
-    with Controllers(fleet, "stuck"):
+    # A MachineSet does not count a Machine that is being deleted, so the new one is made meanwhile.
+    with Controllers(fleet, "stuck") as first:
         assert replace(tmp_path, cluster).returncode == 2
     with Controllers(fleet) as controllers:
         # The node may be gone before this run has looked; then there is nothing left to do.
@@ -322,7 +323,7 @@ def test_a_second_request_takes_nothing_more_away(cluster: ControlPlane, fleet: 
         while machines(cluster) != ["m2", "new-1"]:
             assert time.monotonic() < end, machines(cluster)
             time.sleep(0.2)
-    assert set(controllers.destroyed) == {"fake:///m1"} and controllers.made == 1
+    assert set(controllers.destroyed) == {"fake:///m1"} and first.made + controllers.made == 1
 
 
 @pytest.mark.parametrize(
