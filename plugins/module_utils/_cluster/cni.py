@@ -25,8 +25,6 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.drain
     RETRY_SECONDS,
     Actor,
     NodeHands,
-    answer_of,
-    eviction_of,
     pods_of,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import (
@@ -38,6 +36,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
     RestartFailed,
     Unreachable,
 )
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.evictions import Evictions
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.cni import (
     PROBE,
     PROVIDERS,
@@ -64,7 +63,6 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.cni_mani
     Ref,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.device_plugin import PluginPod, still_missing
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drain import Word
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.text import printable
 
 # No more nodes than this are read to find one that a pod can be reached on.
@@ -169,9 +167,7 @@ class NetworkMender:
         self._namespace = namespace
         self._cancelled = cancelled or threading.Event()
         self._monotonic = monotonic
-        self._not_before: dict[str, float] = {}
-        self._refused = ""
-        self._evicted: dict[str, PluginPod] = {}
+        self._evictions = Evictions(client, monotonic)
         self._prefix, self._label = probe_names(actor.node_uid)
         self._made = False
 
@@ -204,8 +200,8 @@ class NetworkMender:
                 missing = self._prove(network, proof, end)
         finally:
             self._tidy()
-        changed = bool(self._evicted) or self._made
-        report = NetworkReport(changed, "", network, wrong, tuple(self._evicted.values()), now, proof)
+        changed = bool(self._evictions.evicted) or self._made
+        report = NetworkReport(changed, "", network, wrong, tuple(self._evictions.evicted.values()), now, proof)
         if missing:
             how = "was stopped by a signal" if self._cancelled.is_set() else f"is not well within {deadline:.0f} s"
             failed = RestartFailed(f"{where} {how}: {missing}")
@@ -240,7 +236,7 @@ class NetworkMender:
             except Unreachable as exc:
                 missing = f"the API server does not answer: {exc}"
             if self._over(end):
-                said = f"; the last eviction was refused: {self._refused}" if self._refused else ""
+                said = f"; the last eviction was refused: {self._evictions.refused}" if self._evictions.refused else ""
                 return missing + said, now
 
     def _missing(
@@ -266,29 +262,14 @@ class NetworkMender:
         return "the new pod has not written the node's condition NetworkUnavailable yet" if unwritten else ""
 
     def _evict(self, one: PluginPod, network: Network, end: float) -> None:
-        now = self._monotonic()
-        if self._not_before.get(one.uid, now) > now or now >= end:
-            return
-        self._not_before[one.uid] = now + RETRY_SECONDS
-        path, body = eviction_of(one.pod)
-        # Noted before the answer, which may be lost; it is for this very pod, so asking again does no harm.
-        asked_before = one.uid in self._evicted
-        self._evicted[one.uid] = one
-        answer = answer_of(self._client.once("POST", path, None, body, end - now))
-        if answer.word is Word.ACCEPTED:
-            self._refused = ""
-            return
-        if not asked_before:
-            self._evicted.pop(one.uid)
-        if answer.word is not Word.LOOK_AGAIN:
-            self._refused = answer.message
-        if answer.word is Word.FORBIDDEN:
-            raise Forbidden(
-                f"pod {one} may not be evicted, nothing was done: {answer.message} (the playbook bootstrap gives the"
+        def forbidden(words: str) -> str:
+            return (
+                f"pod {one} may not be evicted, nothing was done: {words} (the playbook bootstrap gives the"
                 " right with selfheal_bootstrap_cni; elsewhere than in kube-system, bind ClusterRole"
                 f" selfheal-cni-agents in {network.namespace})"
             )
-        self._not_before[one.uid] = now + max(RETRY_SECONDS, answer.retry_after)
+
+        self._evictions.ask(one, end, RETRY_SECONDS, forbidden)
 
     # --- the proof
 

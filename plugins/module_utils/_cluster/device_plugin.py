@@ -24,23 +24,20 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.drain
     RETRY_SECONDS,
     Actor,
     NodeHands,
-    answer_of,
-    eviction_of,
     pods_of,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import (
-    Forbidden,
     NoDevicePlugin,
     RestartFailed,
     Unreachable,
 )
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.evictions import Evictions
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.device_plugin import (
     PluginPod,
     gpus_of,
     plugins_of,
     still_missing,
 )
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drain import Word
 
 
 @dataclass(frozen=True)
@@ -78,9 +75,7 @@ class PluginRestarter:
         self._hands = NodeHands(client, actor)
         self._cancelled = cancelled or threading.Event()
         self._monotonic = monotonic
-        self._not_before: dict[str, float] = {}
-        self._refused = ""
-        self._evicted: dict[str, PluginPod] = {}
+        self._evictions = Evictions(client, monotonic)
 
     def restart(self, deadline: float, always: bool = False, dry_run: bool = False) -> PluginReport:
         """Restart them, unless the node offers all of its GPUs.
@@ -105,9 +100,9 @@ class PluginRestarter:
         if dry_run:
             return PluginReport(True, f"would restart {names} on node {node}: {numbers}", before)
         missing, now, numbers = self._work(before, end)
-        report = PluginReport(bool(self._evicted), "", tuple(self._evicted.values()), now)
+        report = PluginReport(bool(self._evictions.evicted), "", tuple(self._evictions.evicted.values()), now)
         if missing:
-            said = f"; the last eviction was refused: {self._refused}" if self._refused else ""
+            said = f"; the last eviction was refused: {self._evictions.refused}" if self._evictions.refused else ""
             how = (
                 "was stopped by a signal" if self._cancelled.is_set() else f"has not come back within {deadline:.0f} s"
             )
@@ -142,25 +137,10 @@ class PluginRestarter:
                 return missing, now, numbers
 
     def _evict(self, plugin: PluginPod, end: float) -> None:
-        now = self._monotonic()
-        if self._not_before.get(plugin.uid, now) > now or now >= end:
-            return
-        self._not_before[plugin.uid] = now + RETRY_SECONDS
-        path, body = eviction_of(plugin.pod)
-        # Noted before the answer, which may be lost; it is for this very pod, so asking again does no harm.
-        asked_before = plugin.uid in self._evicted
-        self._evicted[plugin.uid] = plugin
-        answer = answer_of(self._client.once("POST", path, None, body, end - now))
-        if answer.word is Word.ACCEPTED:
-            self._refused = ""
-            return
-        if not asked_before:
-            self._evicted.pop(plugin.uid)
-        if answer.word is not Word.LOOK_AGAIN:
-            self._refused = answer.message
-        if answer.word is Word.FORBIDDEN:
-            raise Forbidden(f"pod {plugin} may not be evicted: {answer.message}")
-        self._not_before[plugin.uid] = now + max(RETRY_SECONDS, answer.retry_after)
+        def forbidden(words: str) -> str:
+            return f"pod {plugin} may not be evicted: {words}"
+
+        self._evictions.ask(plugin, end, RETRY_SECONDS, forbidden)
 
     def _look(self, end: float) -> tuple[PluginPod, ...]:
         client = self._client.within(max(1.0, end - self._monotonic()))
