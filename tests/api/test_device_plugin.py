@@ -23,10 +23,11 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
     NoDevicePlugin,
     RestartFailed,
 )
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.transport import BrokenConnection
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.device_plugin import LABELS
 from ansible_collections.selfheal.kubernetes.tests.api.conftest import RunModule
 from ansible_collections.selfheal.kubernetes.tests.api.control_plane import HEALER_LEASE, Audited, ControlPlane
-from ansible_collections.selfheal.kubernetes.tests.api.healers import Meddling
+from ansible_collections.selfheal.kubernetes.tests.api.healers import Clock, Meddling, SteppingClient, Steps
 from ansible_collections.selfheal.kubernetes.tests.api.workloads import PODS, Hand, Kubelet, Workloads, owner
 
 HEALER = "system:serviceaccount:self-healing:selfheal-healer"
@@ -211,6 +212,32 @@ def test_a_budget_is_waited_for(cluster: ControlPlane, workloads: Workloads, res
         allowing.start()
         assert restarter().restart(SECONDS).changed
         allowing.join()
+
+
+def test_what_was_seen_counts_for_more_than_a_request_that_the_deadline_cuts_short(
+    cluster: ControlPlane, workloads: Workloads, restarter: MakeRestarter, healer_token: str
+) -> None:
+    clock = Clock()
+    cluster.must("PATCH", f"{PODS}/plugin-1", {"metadata": {"labels": {"app": "held"}}})
+    workloads.budget("held", allowed=0, app="held")
+
+    class CutShort(SteppingClient):
+        evictions = 0
+
+        def _send(self, method: str, path: str, *rest: Any, **options: Any) -> Any:
+            answer = super()._send(method, path, *rest, **options)
+            if path.endswith("/eviction"):
+                type(self).evictions += 1
+                if self.evictions == 2:
+                    clock.forward(SECONDS)
+                    raise BrokenConnection("read timed out")
+            return answer
+
+    client = CutShort(cluster.settings(healer_token), steps=Steps())
+    with Kubelet(workloads), DaemonSet(workloads):
+        with pytest.raises(RestartFailed, match=r"still there.*refused: .*disruption budget held"):
+            restarter(client=client, monotonic=clock.monotonic).restart(SECONDS)
+    assert CutShort.evictions == 2
 
 
 def test_a_reply_may_be_lost(

@@ -217,7 +217,7 @@ class NetworkMender:
         self, network: Network, before: tuple[PluginPod, ...], condition: Mapping[str, Any], end: float
     ) -> tuple[str, tuple[PluginPod, ...]]:
         """Evict the plugin's pod, and wait for the next one; what is missing, and the pods that are there."""
-        missing, now = "nothing was seen", before
+        missing, now = "", before
         while True:
             try:
                 hands = self._hands(end)
@@ -234,7 +234,9 @@ class NetworkMender:
                         if one.uid in wanted and not one.pod.deleting:
                             self._evict(one, network, end)
             except Unreachable as exc:
-                missing = f"the API server does not answer: {exc}"
+                # A request that our own deadline has cut short tells less than what was seen before it.
+                if not missing or self._monotonic() < end:
+                    missing = f"the API server does not answer: {exc}"
             if self._over(end):
                 said = f"; the last eviction was refused: {self._evictions.refused}" if self._evictions.refused else ""
                 return missing + said, now
@@ -275,7 +277,7 @@ class NetworkMender:
 
     def _prove(self, network: Network, proof: Proof, end: float) -> str:
         """Make the pods of the proof and wait for what they show; what is missing at the end."""
-        missing = "nothing was seen"
+        missing = ""
         peers: list[str] = []
         asked = False
         while True:
@@ -292,7 +294,8 @@ class NetworkMender:
                 if not missing:
                     return ""
             except (Conflict, Unreachable) as exc:
-                missing = f"the proof cannot be seen: {exc}"
+                if not missing or self._monotonic() < end:
+                    missing = f"the proof cannot be seen: {exc}"
             except Forbidden as exc:
                 return f"nothing was proven: {exc} (the playbook bootstrap gives the right with selfheal_bootstrap_cni)"
             if self._over(end):

@@ -116,7 +116,7 @@ class PluginRestarter:
 
         :returns: what is missing of it, the plugins that were seen last, and the numbers of GPUs.
         """
-        missing, now, numbers = "nothing was seen", before, ""
+        missing, now, numbers = "", before, ""
         while True:
             try:
                 hands = NodeHands(self._client.within(max(1.0, end - self._monotonic())), self._actor)
@@ -132,7 +132,9 @@ class PluginRestarter:
                         self._evict(plugin, end)
             except Unreachable as exc:
                 # An API server that is away for a moment says nothing about the pods; for longer, the lease is gone.
-                missing = f"the API server does not answer: {exc}"
+                # A request that our own deadline has cut short tells less than what was seen before it.
+                if not missing or self._monotonic() < end:
+                    missing = f"the API server does not answer: {exc}"
             if self._monotonic() + LOOK_SECONDS >= end or self._cancelled.wait(LOOK_SECONDS):
                 return missing, now, numbers
 

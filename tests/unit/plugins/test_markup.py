@@ -52,7 +52,7 @@ ALL = list(documents())
 
 
 @pytest.mark.parametrize(
-    ("name", "here", "entry", "document"), ALL, ids=[f"{name}-{n}" for n, (name, *_) in enumerate(ALL)]
+    ("name", "here", "entry", "document"), ALL, ids=[f"{name}-{n}" for n, (name, *_rest) in enumerate(ALL)]
 )
 def test_the_markup_can_be_read_and_names_what_is_there(
     name: str, here: dom.PluginIdentifier, entry: str | None, document: Any

@@ -70,7 +70,7 @@ class Cloud:
         if done:
             assert self.phase == "InService", "nobody takes away two"
             self.phase, self.launched, self.dies_at = "Terminating", self.launched + 1, self.now + 30
-        if error:
+        if error is not None:
             raise error
 
     def sleep(self, seconds: float) -> None:
