@@ -69,7 +69,8 @@ options:
     type: path
   policy:
     description:
-      - Settings of this run. Every mistake in them is reported at once.
+      - Settings of this run. Every mistake in them is reported at once. Each module of the action group takes them, so that one set of defaults
+        fits all; a module that decides nothing by them does not heed them.
       - What is not set here is taken from ConfigMap C(self-healing-config) in namespace C(self-healing) of the cluster if there is one, and else has its
         default. C(monitor_only) in the ConfigMap cannot be lifted here.
       - A ConfigMap that cannot be read or that has a mistake in it stops every repair, but not looking.

@@ -44,6 +44,7 @@ def reboot_driver(name: str) -> dict[str, t.Any]:
         "answers": driver is not None and driver.answers,
         "module": driver.module if driver else "",
         "own_boot_id": driver is None or driver.own_boot_id,
+        "turns_on": driver is not None and driver.turns_on,
     }
 
 

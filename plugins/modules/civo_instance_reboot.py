@@ -49,6 +49,11 @@ options:
       - Whether it is like cutting the power. Otherwise the instance is asked to restart by itself.
     type: bool
     default: true
+  power_on:
+    description:
+      - Whether to reboot an instance that is switched off, too. Otherwise it is left alone, and the module fails.
+    type: bool
+    default: false
   url:
     description:
       - Where the API is. Variable E(CIVO_API_URL) of the environment if not set.
@@ -120,7 +125,13 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import check_range, run
-from ansible_collections.selfheal.kubernetes.plugins.module_utils._provider.civo import API, REBOOTING, Civo, over_http
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._provider.civo import (
+    API,
+    REBOOTING,
+    Civo,
+    over_http,
+    refuse_off,
+)
 
 RANGES = {"timeout": (5, 300), "request_timeout": (1, 60), "settle": (0, 300)}
 
@@ -133,6 +144,7 @@ def main() -> t.NoReturn:
             "region": {"type": "str", "required": True, "fallback": (env_fallback, ["CIVO_REGION"])},
             "token": {"type": "str", "required": True, "no_log": True, "fallback": (env_fallback, ["CIVO_TOKEN"])},
             "hard": {"type": "bool", "default": True},
+            "power_on": {"type": "bool", "default": False},
             "url": {"type": "str", "default": API, "fallback": (env_fallback, ["CIVO_API_URL"])},
             "validate_certs": {"type": "bool", "default": True},
             "ca_path": {"type": "path"},
@@ -158,8 +170,9 @@ def main() -> t.NoReturn:
         told = {"instance": params["instance"]}
         if module.check_mode:
             status = civo.status(params["instance"])
+            refuse_off(params["instance"], status, params["power_on"])
             return {**told, "changed": status != REBOOTING, "status": status, "acknowledged": False}
-        outcome = civo.reboot(params["instance"], params["hard"])
+        outcome = civo.reboot(params["instance"], params["hard"], params["power_on"])
         return {**told, "changed": outcome.asked, "status": outcome.status, "acknowledged": outcome.acknowledged}
 
     run(module, body)

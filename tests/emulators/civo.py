@@ -70,6 +70,7 @@ class Cloud:
     :param reads: whether requests that only read have faults, too.
     :param busy: seconds for which the instance is REBOOTING; 0 is the worst, since nobody can see it.
     :param effect: called at each reboot.
+    :param off: whether the instance is switched off, until it is rebooted.
     """
 
     def __init__(
@@ -79,7 +80,9 @@ class Cloud:
         busy: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
         effect: Callable[[], object] = lambda: None,
+        off: bool = False,
     ) -> None:
+        self.off = off
         self.faults = list(faults)
         self.reads = reads
         self.reboots = 0
@@ -93,7 +96,7 @@ class Cloud:
 
     @property
     def status(self) -> str:
-        return "REBOOTING" if self._clock() < self._until else "ACTIVE"
+        return "SHUTOFF" if self.off else "REBOOTING" if self._clock() < self._until else "ACTIVE"
 
     def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
         """What a request comes to."""
@@ -134,6 +137,7 @@ class Cloud:
             return Answer(200, json.dumps(told).encode())
         if method == "POST" and words[3:] in (["reboots"], ["hard_reboots"], ["soft_reboots"]):
             with self._lock:
+                self.off = False
                 self.reboots += 1
                 self.kinds.append(words[3])
                 self._until = self._clock() + self._busy

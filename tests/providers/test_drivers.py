@@ -24,10 +24,10 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drivers 
 
 from lab.paths import CHECKOUT
 
-# A driver of a reboot is one file, one of a replacement a folder of them.
+# A driver of a reboot is one file, and one more if it asks for the machine's power; one of a replacement is a folder.
 FILES = {
-    (deed, name): sorted((CHECKOUT / "roles" / f"node_{deed}" / "tasks" / "drivers").glob(pattern.format(name)))
-    for deed, pattern in (("reboot", "{}.yml"), ("replace", "{}/*.yml"))
+    (deed, name): sorted((CHECKOUT / "roles" / f"node_{deed}" / "tasks").glob(pattern.format(name)))
+    for deed, pattern in (("reboot", "*/{}.yml"), ("replace", "drivers/{}/*.yml"))
     for name in DEEDS[deed]
 }
 OTHERS = sorted((deed, name) for deed, name in FILES if DEEDS[deed][name].module)

@@ -7,9 +7,8 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -17,6 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 from cryptography import x509
@@ -24,10 +25,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from lab.paths import CHECKOUT
+from tests.providers.roles import HERE, SILENT, reboot
 
 SYSTEM = "27946b59-9e44-4fa7-8e91-f3527a1ef094"
-ROLE = CHECKOUT / "tests" / "e2e" / "node_reboot.yml"
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,23 @@ class Bmc:
     address: str
     certificate: Path
     log: Path
+
+    def ask(self, path: str, body: object = None) -> Any:
+        """One request of our own; what it answers."""
+        request = Request(f"https://{self.address}{path}", json.dumps(body).encode() if body else None)
+        request.add_header("Content-Type", "application/json")
+        context = ssl.create_default_context(cafile=str(self.certificate))
+        with urlopen(request, context=context, timeout=10) as answer:  # noqa: S310 (the emulator's own address)
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def wait(self, power: str) -> None:
+        """Until the machine's power is that; the emulator takes some seconds for it."""
+        for _attempt in range(60):
+            if self.ask(f"/redfish/v1/Systems/{SYSTEM}")["PowerState"] == power:
+                return
+            time.sleep(1)
+        raise AssertionError(f"the machine's power never is {power}")
 
     def resets(self) -> list[str]:
         """The requests to reset that it has had."""
@@ -80,27 +97,9 @@ def bmc(tmp_path: Path) -> Iterator[Bmc]:
         process.wait(10)
 
 
-def reboot(host: str, folder: Path, **options: object) -> tuple[int, str]:
-    """Run the role for this machine, which the emulated BMC is not of, so it never restarts."""
-    inventory = folder / "hosts.json"
-    inventory.write_text(json.dumps({"all": {"hosts": {host: {"ansible_connection": "local"}}}}), encoding="utf-8")
-    variables = {
-        "target": host,
-        "node_reboot_driver": "redfish",
-        "node_reboot_options": options,
-        "node_reboot_attempts": 1,
-        "node_reboot_timeout": 60,
-        "node_reboot_interval": 20,
-    }
-    program = shutil.which("ansible-playbook") or str(Path(sys.executable).with_name("ansible-playbook"))
-    argv = [program, "-i", str(inventory), str(ROLE), "-e", json.dumps(variables)]
-    done = subprocess.run(argv, env=dict(os.environ), capture_output=True, text=True, check=False, timeout=180)
-    return done.returncode, done.stdout + done.stderr
-
-
 def test_the_machine_is_reset_once_and_nothing_is_taken_on_trust(bmc: Bmc, tmp_path: Path) -> None:
     options = {"bmc": bmc.address, "username": "admin", "password": "hush-hush", "system": SYSTEM}
-    code, output = reboot("h1", tmp_path, **options, ca_path=str(bmc.certificate))
+    code, output = reboot("redfish", "h1", tmp_path, HERE, **options, ca_path=str(bmc.certificate))
     assert len(bmc.resets()) == 1, output + bmc.log.read_text(encoding="utf-8")
     # The emulator's word is no proof: this machine is still in its old boot, and that is what counts.
     assert code == 2 and "h1 has not restarted within" in output and "was asked 1 times" in output, output
@@ -108,12 +107,44 @@ def test_the_machine_is_reset_once_and_nothing_is_taken_on_trust(bmc: Bmc, tmp_p
 
 
 def test_a_bmc_that_cannot_prove_itself_is_not_asked(bmc: Bmc, tmp_path: Path) -> None:
-    code, output = reboot("h1", tmp_path, bmc=bmc.address, username="admin", password="hush-hush", system=SYSTEM)
+    code, output = reboot(
+        "redfish", "h1", tmp_path, HERE, bmc=bmc.address, username="admin", password="hush-hush", system=SYSTEM
+    )
     assert code == 2 and "CERTIFICATE_VERIFY_FAILED" in output, output
     assert bmc.resets() == []
 
 
 def test_options_are_checked_before_it_is_asked(bmc: Bmc, tmp_path: Path) -> None:
-    code, output = reboot("h1", tmp_path, bmc=bmc.address, username="admin")
+    code, output = reboot("redfish", "h1", tmp_path, HERE, bmc=bmc.address, username="admin")
     assert code == 2 and "driver redfish needs username and password or token" in output, output
+    assert bmc.resets() == []
+
+
+def test_a_machine_that_somebody_has_switched_off_is_left_alone(bmc: Bmc, tmp_path: Path) -> None:
+    given = {
+        "bmc": bmc.address,
+        "username": "admin",
+        "password": "x",
+        "system": SYSTEM,
+        "ca_path": str(bmc.certificate),
+    }
+    code, output = reboot("redfish", "h1", tmp_path, SILENT, **given)
+    assert code == 2 and len(bmc.resets()) == 1 and "it does not answer" in output, "one that is on is reset"
+    bmc.wait("On")
+    bmc.ask(f"/redfish/v1/Systems/{SYSTEM}/Actions/ComputerSystem.Reset", {"ResetType": "ForceOff"})
+    bmc.wait("Off")
+    code, output = reboot("redfish", "h1", tmp_path, SILENT, **given)
+    assert (
+        code == 2 and "h1 does not answer, and its machine is switched off, which somebody may have done" in output
+    ), output
+    assert len(bmc.resets()) == 2, output
+    code, output = reboot("redfish", "h1", tmp_path, {**SILENT, "node_reboot_power_on": True}, **given)
+    assert len(bmc.resets()) == 3, output
+    bmc.wait("On")
+
+
+def test_a_power_that_nobody_tells_of_is_not_taken_for_on(bmc: Bmc, tmp_path: Path) -> None:
+    given = {"bmc": bmc.address, "username": "admin", "password": "x", "ca_path": str(bmc.certificate)}
+    code, output = reboot("redfish", "h1", tmp_path, SILENT, **given, system="another")
+    assert code == 2 and "driver redfish cannot say whether its machine is on: BMC" in output, output
     assert bmc.resets() == []

@@ -27,6 +27,7 @@ class Driver:
     :ivar about: what it does, for the documentation.
     :ivar answers: whether the host must answer for it; a dead host is rebooted by somebody else.
     :ivar asks_who: whether it finds the machine by the node alone, and has its provider say that it is the node's.
+    :ivar turns_on: whether it may turn on a machine that is off, so that the role has to ask for that before.
     :ivar own_boot_id: whether another start has another boot ID; containers have that of the machine they are on.
     :ivar provider: whose providerID gives it options; ``*`` for anybody's.
     :ivar required: options that it cannot do without.
@@ -39,6 +40,7 @@ class Driver:
     about: str
     answers: bool = False
     asks_who: bool = False
+    turns_on: bool = False
     own_boot_id: bool = True
     provider: str = ""
     required: tuple[str, ...] = ()
@@ -60,6 +62,7 @@ DRIVERS: Mapping[str, Driver] = MappingProxyType(
     {
         "azure": Driver(
             "Azure restarts the virtual machine, alone or of a scale set",
+            turns_on=True,
             provider="azure",
             required=("resource_id",),
             module="azure.azcollection.azure_rm_resource",
@@ -102,6 +105,7 @@ DRIVERS: Mapping[str, Driver] = MappingProxyType(
         ),
         "hetzner": Driver(
             "Hetzner Cloud cuts the server's power and gives it again",
+            turns_on=True,
             provider="hetzner",
             required=("instance", "token"),
             optional=("url",),
@@ -111,6 +115,7 @@ DRIVERS: Mapping[str, Driver] = MappingProxyType(
         ),
         "ipmi": Driver(
             "the machine's BMC resets it, or turns it on",
+            turns_on=True,
             required=("bmc", "username", "password"),
             optional=("port",),
             module="community.general.ipmi_power",
@@ -118,6 +123,7 @@ DRIVERS: Mapping[str, Driver] = MappingProxyType(
         ),
         "libvirt": Driver(
             "libvirt cuts the domain's power and gives it again",
+            turns_on=True,
             required=("instance",),
             optional=("url",),
             module="community.libvirt.virt",
@@ -125,6 +131,7 @@ DRIVERS: Mapping[str, Driver] = MappingProxyType(
         ),
         "openstack": Driver(
             "Nova reboots the server hard",
+            turns_on=True,
             provider="openstack",
             required=("instance", "cloud"),
             optional=("region", "hard"),
@@ -134,6 +141,7 @@ DRIVERS: Mapping[str, Driver] = MappingProxyType(
         ),
         "redfish": Driver(
             "the machine's BMC resets it",
+            turns_on=True,
             required=("bmc",),
             either=(("username", "password"), ("token",)),
             optional=("system", "validate_certs", "ca_path"),

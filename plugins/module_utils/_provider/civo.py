@@ -44,6 +44,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._provider.once
 
 API = "https://api.civo.com"
 REBOOTING = "REBOOTING"
+OFF = "SHUTOFF"
 SUCCESS = "success"
 LOOK_SECONDS = 2.0
 # Of an answer; ours are a few hundred bytes.
@@ -122,9 +123,10 @@ class Civo:
         """
         return self._status(instance, self._monotonic() + self._deadline)
 
-    def reboot(self, instance: str, hard: bool = True) -> Outcome:
+    def reboot(self, instance: str, hard: bool = True, power_on: bool = False) -> Outcome:
         """Reboot an instance, unless that is under way.
 
+        :param power_on: also one that is switched off, which somebody may have done.
         :raises ReplyLost: nobody knows whether it was obeyed.
         :raises ClusterError: it was not.
         """
@@ -132,6 +134,7 @@ class Civo:
         before = self._status(instance, end)
         if before == REBOOTING:
             return Outcome(False, False, before)
+        refuse_off(instance, before, power_on)
         path = f"/v2/instances/{_checked(instance)}/{'hard' if hard else 'soft'}_reboots"
         form = urlencode({"region": self._region}).encode()
         tries = 0
@@ -237,6 +240,15 @@ class Civo:
             text = ""
         text = " ".join(text.replace(self._token, "***").split())[:200]
         return f"HTTP {reply.status}{f', {text}' if text else ''}"
+
+
+def refuse_off(instance: str, status: str, power_on: bool) -> None:
+    """Leave alone what somebody may have switched off.
+
+    :raises Rejected: it is off, and is not to be turned on.
+    """
+    if status == OFF and not power_on:
+        raise Rejected(f"instance {instance} is switched off, which somebody may have done: nothing was done")
 
 
 def _checked(instance: str) -> str:

@@ -69,6 +69,20 @@ def test_what_runs_on_the_controller_says_so_and_ends_by_itself(name: str) -> No
         assert task["timeout"], task["name"]
 
 
+def test_who_may_turn_on_a_machine_that_is_off_asks_for_its_power_before() -> None:
+    asks = {path.stem: path for path in (ROLE / "tasks" / "power").glob("*.yml")}
+    assert set(asks) == {name for name, driver in DRIVERS.items() if driver.turns_on}
+    for name in asks:
+        for task in leaves(read(f"tasks/power/{name}.yml")):
+            if not {"ansible.builtin.set_fact", "ansible.builtin.include_role"} & set(task):
+                assert task["delegate_to"] == "localhost" and task["timeout"], task["name"]
+                # A question is asked in check mode, too, unless it is one only in check mode.
+                assert task["check_mode"] is (name == "ipmi"), task["name"]
+    names = [task["name"] for task in read("tasks/main.yml")]
+    assert names.index("Leave alone what is switched off") < names.index("Reboot it")
+    assert "power_on" in str(read("tasks/drivers/civo.yml")), "that one's module asks"
+
+
 def test_the_fence_stands_before_what_reboots() -> None:
     [ask, _fail] = read("tasks/drivers/ssh.yml")
     assert ask["ansible.builtin.raw"].partition("sh -c '")[2].lstrip().startswith("{{ __node_reboot_fence }}\n")

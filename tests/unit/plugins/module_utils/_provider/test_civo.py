@@ -256,6 +256,20 @@ def test_the_module_has_at_most_one_effect_over_a_real_connection(fault: str) ->
     )
 
 
+def test_what_is_switched_off_stays_so_unless_somebody_wants_it_on() -> None:
+    clock = Clock()
+    cloud = Cloud(clock=clock, off=True)
+    with pytest.raises(Rejected, match="is switched off, which somebody may have done: nothing was done"):
+        client(cloud, clock).reboot(INSTANCE)
+    with serve(cloud) as url:
+        for check_mode in (False, True):
+            result, said = run_module(url, _ansible_check_mode=check_mode)
+            assert result["failed"] and "switched off" in result["msg"], said
+    assert cloud.reboots == 0
+    assert client(cloud, clock).reboot(INSTANCE, power_on=True) == Outcome(True, True, "SHUTOFF")
+    assert cloud.reboots == 1
+
+
 def test_the_module_looks_only_in_check_mode_and_says_what_is_wrong() -> None:
     cloud = Cloud()
     with serve(cloud) as url:
