@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.plugins.filter.core import to_bool
 from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import Environment
@@ -44,6 +45,7 @@ def leaves(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 def script(role: str, name: str, **variables: Any) -> str:
     """The raw command of the task, as Ansible renders it."""
     environment = Environment(autoescape=False, keep_trailing_newline=True)  # noqa: S701
+    environment.filters["bool"] = to_bool
     values = {**read(role, "defaults"), **read(role, "vars"), f"{role}_host": "node-1", **variables}
     for key, value in list(values.items()):
         if isinstance(value, str):
@@ -339,6 +341,24 @@ def test_a_host_without_kubelet_is_fine(host: Host) -> None:
     host.has("systemctl", units(containerd_service="active"))
     host.has("crictl", "exit 0")
     assert restart(host).returncode == 0
+
+
+@pytest.mark.parametrize("kubelet", [False, "no"])
+def test_kubelet_is_left_alone_where_it_is_repaired_by_itself(host: Host, kubelet: object) -> None:
+    host.has("systemctl", units(containerd_service="active", kubelet_service="failed"))
+    host.has("crictl", "exit 0")
+    assert restart(host, container_runtime_restart_kubelet=kubelet).returncode == 0
+    assert not [call for call in host.changes() if "kubelet" in call]
+
+
+def test_cri_dockerd_is_asked_at_its_own_socket_and_not_by_ctr(host: Host) -> None:
+    host.has("systemctl", units(cri_docker_service="active"))
+    host.has("ctr", "exit 1")
+    look = script("container_runtime_restart", "Look at", container_runtime_restart_unit="cri-docker.service")
+    assert said(host.run(look))["Answers"] == "unseen" and host.calls("ctr") == []
+    host.has("crictl", "exit 0")
+    assert said(host.run(look))["Answers"] == "yes"
+    assert host.calls("crictl") == ["crictl --runtime-endpoint unix:///run/cri-dockerd.sock version"]
 
 
 def test_the_reason_is_not_lost_among_what_systemd_says_of_the_containers(host: Host) -> None:
