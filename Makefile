@@ -57,7 +57,7 @@ e2e-ha:  ## tests against a real cluster with three control planes
 	$(run) pytest --color=no -p no:cacheprovider --junitxml=build/test/e2e-ha.xml -m ha tests/e2e
 
 molecule:  ## each role against the faults that it heals, on a real cluster: SCENARIO=kubelet_restart for one, THOROUGH=1 for those of the night, too
-	$(if $(SCENARIO),$(run) molecule test --scenario-name $(SCENARIO),$(PYTHON) tests/run.py $(in_lane) molecule)
+	$(PYTHON) tests/run.py $(in_lane) $(if $(SCENARIO),--scenario $(SCENARIO)) molecule
 
 pytest:  ## tests alone, whatever their marks: TESTS="tests/api/test_drain.py", EXTRA=providers for their environment
 	$(PYTHON) -m lab.toolchain run $(in_lane) $(if $(EXTRA),--with $(EXTRA)) -- pytest --color=no -p no:cacheprovider --junitxml=build/test/$(or $(REPORT),pytest).xml $(TESTS)

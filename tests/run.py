@@ -214,16 +214,20 @@ def read_report(name: str, status: int, report: Path, log: Path) -> Outcome:
 # --- parts that are molecule
 
 
-def molecule(lane: str, thorough: bool = THOROUGH) -> list[Part]:
+def molecule(lane: str, thorough: bool = THOROUGH, only: str = "") -> list[Part]:
     """A part for each scenario, so that one that fails does not keep the others from running; they share a cluster.
 
     :param thorough: with those that are left to the night, too.
+    :param only: the one that is wanted.
+    :raises LabError: there is no such scenario.
     """
     scenarios = sorted(path.parent.name for path in CHECKOUT.glob("extensions/molecule/*/molecule.yml"))
-    names = [name for name in scenarios if thorough or name in BY_DAY]
+    if only and only not in scenarios:
+        raise LabError(f"there is no scenario {only!r}; expected one of {', '.join(scenarios)}")
+    names = [only] if only else [name for name in scenarios if thorough or name in BY_DAY]
     cluster = os.environ.get("SELFHEAL_CLUSTER") or "selfheal-molecule"
     away = command("molecule cluster", lane, sys.executable, "-m", "lab", "down", "--name", cluster)
-    return [*(_scenario(name, lane) for name in names), away]
+    return [*(_scenario(name, lane) for name in names), *([] if os.environ.get("SELFHEAL_KEEP") else [away])]
 
 
 def _scenario(name: str, lane: str) -> Part:
@@ -237,7 +241,7 @@ def _scenario(name: str, lane: str) -> Part:
     return Part(f"molecule {name}", run)
 
 
-def plan(groups: Sequence[str], lanes: Sequence[str]) -> list[list[Part]]:
+def plan(groups: Sequence[str], lanes: Sequence[str], scenario: str = "") -> list[list[Part]]:
     """The parts as chains, two of which run at any time, begun in this order; the last lane is the newest.
 
     The longest come first, so that none of them is left to run alone at the end.
@@ -270,7 +274,7 @@ def plan(groups: Sequence[str], lanes: Sequence[str]) -> list[list[Part]]:
         ]
         clusters.append(pytest(f"e2e {newest}", newest, "tests/e2e", *quick, limit=LONG_LIMIT))
     if "molecule" in groups:
-        clusters += molecule(newest)
+        clusters += molecule(newest, only=scenario)
     return [one for one in (clusters, api, chain, simulation) if one]
 
 
@@ -302,6 +306,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the named groups; returns 0 when everything passed, 1 when not, 2 without a set-up, 130 when interrupted."""
     parser = argparse.ArgumentParser(prog="python3 tests/run.py", description="Run the project's checks.")
     parser.add_argument("--lane", help="only this lane (default: all of this machine)")
+    parser.add_argument("--scenario", default="", help="only this one of molecule's (default: those of the day)")
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"{', '.join(GROUPS)} (default: all)")
     options = parser.parse_args(arguments)
     unknown = [group for group in options.groups if group not in GROUPS]
@@ -312,7 +317,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with shell.interruptible():
             OUTPUT.mkdir(parents=True, exist_ok=True)
             lanes = [toolchain.lane_named(options.lane).name] if options.lane else list(toolchain.ensure_all())
-            chains = plan(options.groups or GROUPS, lanes)
+            chains = plan(options.groups or GROUPS, lanes, options.scenario)
             with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
                 running = [pool.submit(lambda chain=chain: [carry_out(part) for part in chain]) for chain in chains]
                 outcomes = [one for future in running for one in future.result()]

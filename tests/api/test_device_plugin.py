@@ -233,10 +233,10 @@ def test_what_was_seen_counts_for_more_than_a_request_that_the_deadline_cuts_sho
                     raise BrokenConnection("read timed out")
             return answer
 
-    client = CutShort(cluster.settings(healer_token), steps=Steps())
-    with Kubelet(workloads), DaemonSet(workloads):
-        with pytest.raises(RestartFailed, match=r"still there.*refused: .*disruption budget held"):
-            restarter(client=client, monotonic=clock.monotonic).restart(SECONDS)
+    cut = restarter(client=CutShort(cluster.settings(healer_token), steps=Steps()), monotonic=clock.monotonic)
+    told_why = pytest.raises(RestartFailed, match=r"still there.*refused: .*disruption budget held")
+    with Kubelet(workloads), DaemonSet(workloads), told_why:
+        cut.restart(SECONDS)
     assert CutShort.evictions == 2
 
 

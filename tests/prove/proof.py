@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -16,6 +17,7 @@ import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from lab.paths import CHECKOUT
@@ -76,6 +78,40 @@ class Proof:
                 os.killpg(process.pid, signal.SIGINT)
                 code = process.wait(timeout=300)
         return Made(code, time.monotonic() - begun, path.read_text(encoding="utf-8", errors="replace"))
+
+    @cached_property
+    def _kept(self) -> Path:
+        """Where it is kept what has passed on this very tree."""
+        git = ["git", "rev-parse", "HEAD^{tree}"]
+        tree = subprocess.run(git, cwd=self.clone, check=True, capture_output=True, text=True).stdout.strip()
+        folder = LOGS / "kept" / tree
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def pytest(self, name: str, tests: str, extra: str = "") -> Path | None:
+        """Run tests in the clone, unless they have passed on this very tree; their report, None if there is none."""
+        kept = self._kept / f"{name}.xml"
+        if kept.exists():
+            say(f"{name}: has passed on this tree")
+            return kept
+        made = self.make(
+            f"pytest REPORT={name} TESTS={shlex.quote(tests)}" + (f" EXTRA={extra}" if extra else ""), name
+        )
+        report = self.clone / "build" / "test" / f"{name}.xml"
+        if made.code == 0 and report.exists():
+            shutil.copyfile(report, kept)
+        return report if report.exists() else None
+
+    def once(self, target: str, name: str) -> str:
+        """Run make in the clone, unless that has ended well on this very tree; how it ended, as ``exit 0, 7 s``."""
+        kept = self._kept / f"{name}.txt"
+        if kept.exists():
+            return kept.read_text(encoding="utf-8")
+        made = self.make(target, name)
+        said = f"exit {made.code}, {made.seconds:.0f} s"
+        if made.code == 0:
+            kept.write_text(said, encoding="utf-8")
+        return said
 
     def show(self, claim: str, goal: str, measured: str, ok: bool) -> None:
         """Keep an item and tell it."""

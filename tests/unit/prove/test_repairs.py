@@ -6,12 +6,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from lab.paths import CHECKOUT
-from tests.prove.repairs import API, E2E, PROVIDERS, SCENARIOS, UNIT, selection
+from tests.prove import proof as machinery
+from tests.prove.proof import Made, Proof
+from tests.prove.repairs import API, E2E, PROVIDERS, SCENARIOS, UNIT, parts, selection
 
 GROUPS = {"unit": UNIT, "providers": PROVIDERS, "api": API, "e2e": E2E}
 NAMED = [(group, name) for group, claims in GROUPS.items() for names in claims.values() for name in names]
@@ -39,3 +42,42 @@ def test_only_what_is_there_is_run_and_nothing_twice(tmp_path: Path) -> None:
     names = ["test_a.test_x", "test_a.test_z", "test_b.test_y", "test_b.", "test_c."]
     assert selection(folder, names) == ["tests/e2e/test_a.py::test_x", "tests/e2e/test_b.py"]
     assert selection(folder, ["test_a.test_x_"]) == ["tests/e2e/test_a.py"]
+
+
+def test_on_real_clusters_each_file_is_a_part_of_its_own() -> None:
+    chosen = ["tests/e2e/test_a.py::test_x", "tests/e2e/test_b.py", "tests/e2e/test_a.py::test_y"]
+    assert parts("e2e", chosen) == [
+        ("e2e-test_a", "tests/e2e/test_a.py::test_x tests/e2e/test_a.py::test_y", ""),
+        ("e2e-test_b", "tests/e2e/test_b.py", ""),
+    ]
+    assert parts("providers", ["a", "b"]) == [("providers", "a b", "providers")]
+
+
+def test_what_has_passed_on_this_tree_is_not_run_again_and_what_has_not_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def commit(text: str) -> None:
+        (tmp_path / "file").write_text(text)
+        for words in (["init", "-q"], ["add", "file"], ["-c", "user.name=x", "-c", "user.email=x", "commit", "-qmx"]):
+            subprocess.run(["git", *words], cwd=tmp_path, check=True)
+
+    ran: list[str] = []
+    codes = {"good": 0, "bad": 2}
+
+    def make(self: Proof, target: str, log: str) -> Made:
+        ran.append(log)
+        report = self.clone / "build" / "test" / f"{log}.xml"
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.write_text("<testsuites/>")
+        return Made(codes[log], 1.0, "")
+
+    monkeypatch.setattr(machinery, "LOGS", tmp_path / "logs")
+    monkeypatch.setattr(Proof, "make", make)
+    commit("one")
+    for _time in range(2):
+        proof = Proof(tmp_path)
+        assert proof.pytest("good", "tests/a.py") and proof.pytest("bad", "tests/b.py")
+        assert (proof.once("x", "good")[:6], proof.once("x", "bad")[:6]) == ("exit 0", "exit 2")
+    assert ran == ["good", "bad", "good", "bad", "bad", "bad"]
+    commit("two")
+    assert Proof(tmp_path).pytest("good", "tests/a.py") and ran[-1] == "good"
