@@ -38,8 +38,6 @@ COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-schedul
 AUTHORITIES = ("pki/ca.crt", "pki/etcd/ca.crt", "pki/front-proxy-ca.crt")
 # What stands below /etc/kubernetes on a control-plane host and on no worker. One of them may well be lost.
 _ONLY_THERE = ("pki/apiserver.crt", "pki/apiserver-kubelet-client.crt", "admin.conf", "controller-manager.conf")
-# What the kernel calls them: 15 characters at most.
-_PROCESS = {name: name[:15] for name in COMPONENTS}
 _LINE = re.compile(r"^look\.([a-z]+)(?:\.([A-Za-z0-9_./-]+))?=(.*?)\r?$", re.MULTILINE)
 _SECONDS = re.compile(r"[0-9]{1,11}")
 _SERVER = re.compile(r"https://(\[[0-9a-f:]+\]|[0-9.]+):([0-9]{1,5})")
@@ -370,7 +368,7 @@ def _processes(
     people: list[str],
 ) -> None:
     running = set(look.get("processes").split())
-    missing = [name for name in COMPONENTS if _PROCESS[name] not in running]
+    missing = [name for name in COMPONENTS if name not in running]
     evidence.append(f"processes: {', '.join(name for name in COMPONENTS if name not in missing) or 'none'} run")
     if answers is True or steps or leaderless:
         return

@@ -244,11 +244,161 @@ def test_workers_are_in_no_play_that_repairs_a_control_plane() -> None:
             assert target == '"{{ __selfheal_plane }}"'
 
 
+# --- whose processes are asked, run and ended
+
+OURS_UID, TENANT = "4841f0be40258767c6cb18498042c712", "075446d7-021f-4fd7-81eb-e86aeecd50ce"
+BROKEN = TENANT.replace("-", "_")
+KIND = "/docker/da1c26/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice/kubelet-kubepods-burstable"
+GROUPS = {
+    "cgroupfs": f"0::/kubepods/burstable/pod{OURS_UID}/0af49c",
+    "cgroupfs, the group of the pod itself": f"0::/kubepods/pod{OURS_UID}",
+    "cgroupfs, kind": f"0::/kubelet/kubepods/burstable/pod{OURS_UID}/0af49c",
+    "systemd": f"0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{OURS_UID}.slice/crio-0af4.scope",
+    "systemd, kind": f"0::{KIND}-pod{OURS_UID}.slice/cri-containerd-0af49c.scope",
+    "systemd, a runtime that is not": f"0::/system.slice/x.service/kubepods-pod{OURS_UID}.slice:cri-containerd:0a",
+    "version 1": f"9:name=systemd:/kubepods/pod{OURS_UID}/0a\n8:pids:/kubepods/pod{OURS_UID}/0a\n0::/",
+}
+FOREIGN = {
+    "a tenant's": f"0::/kubepods/burstable/pod{TENANT}/0af49c",
+    "a tenant's slice": f"0::/kubepods.slice/kubepods-pod{BROKEN}.slice/cri-containerd-0a.scope",
+    "a group below a tenant's own": f"0::/kubepods/burstable/pod{TENANT}/0af49c/pod{OURS_UID}/x",
+    "a group below a tenant's own slice": f"0::/kubepods.slice/kubepods-pod{BROKEN}.slice/0a.scope/pod{OURS_UID}",
+    "a longer one": f"0::/kubepods/pod{OURS_UID}0/0af49c",
+    "a part of a name": f"0::/kubepods/xpod{OURS_UID}/0af49c",
+    "another static pod's": f"0::/kubepods/burstable/pod{'5' * 32}/0af49c",
+    "the host's": "0::/system.slice/etcd.service",
+    "nothing": "",
+}
+
+
+class Processes:
+    """A folder that stands for a host's processes and for what kubelet keeps of its pods."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        (home / "proc").mkdir()
+
+    def pod(self, name: str, uid: str, container: str = "", namespace: str = "kube-system", logs: bool = True) -> None:
+        if logs:
+            (self.home / f"var/log/pods/{namespace}_{name}_{uid}").mkdir(parents=True)
+        else:
+            (self.home / f"var/lib/kubelet/pods/{uid}/containers/{container}").mkdir(parents=True)
+
+    def process(self, pid: int, comm: str, group: str, says: str = "") -> None:
+        folder = self.home / "proc" / str(pid)
+        (folder / "fd").mkdir(parents=True)
+        (folder / "comm").write_text(f"{comm}\n", encoding="ascii")
+        (folder / "cgroup").write_text(f"{group}\n", encoding="ascii")
+        (folder / "cmdline").write_text("etcd\0--data-dir=/var/lib/etcd\0", encoding="ascii")
+        if says:
+            program = folder / "root/usr/local/bin/etcdctl"
+            program.parent.mkdir(parents=True)
+            program.write_text(f'#!/bin/sh\necho "{says} $ETCDCTL_API $*"\n', encoding="ascii")
+            program.chmod(0o755)
+
+    def run(self, text: str, role: Path = PLANE) -> str:
+        """The role's own functions, and then this."""
+        variables = read(role / "vars" / "main.yml")
+        names = ("processes", "etcdctl", "member")
+        functions = " ".join(variables[f"__control_plane_repair_{name}"] for name in names)
+        script = functions + "\n" + text
+        for path in ("/proc/", "/var/log/pods", "/var/lib/kubelet/pods", "/var/lib/etcd/"):
+            script = script.replace(path, f"{self.home}{path}")
+        done = subprocess.run(
+            ["sh", "-c", script],
+            env={"PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+        return done.stdout.strip() or done.stderr.strip()
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Processes:
+    return Processes(tmp_path)
+
+
+@pytest.mark.parametrize("logs", [True, False])
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_static_pod_s_process_is_found_in_whatever_form_its_group_has(
+    processes: Processes, group: str, logs: bool
+) -> None:
+    processes.pod("etcd-cp-1", OURS_UID, "etcd", logs=logs)
+    processes.process(7, "etcd", GROUPS[group])
+    processes.process(8, "sh", GROUPS[group])
+    assert processes.run("static_pids etcd") == "7"
+    assert processes.run("runs && echo yes") == "yes"
+
+
+@pytest.mark.parametrize("group", FOREIGN)
+def test_no_process_of_another_pod_is_taken_for_the_static_pod_s(processes: Processes, group: str) -> None:
+    processes.pod("etcd-cp-1", OURS_UID)
+    processes.pod("etcd-cp-1", OURS_UID, "etcd", logs=False)
+    # What a tenant can make: pods of its own with any name and any container; and what a chart makes in kube-system.
+    processes.pod("etcd-cp-1", TENANT, namespace="tenant")
+    processes.pod("etcd-0", TENANT)
+    processes.pod("etcd-cp-1", TENANT, "etcd", logs=False)
+    processes.process(7, "etcd", FOREIGN[group], says="evil")
+    assert processes.run("static_pids etcd") == ""
+    assert processes.run("etcdctl_ version") == "etcd does not run, and there is no etcdctl"
+    assert processes.run("runs && echo yes || echo no") == "no"
+
+
+def test_calico_s_controllers_are_none_of_the_control_plane_s(processes: Processes) -> None:
+    """The kernel calls both kube-controller."""
+    processes.pod("kube-controller-manager-cp-1", OURS_UID)
+    processes.process(7, "kube-controller", f"0::/kubepods/besteffort/pod{TENANT}/0a")
+    processes.process(8, "kube-controller", f"0::/kubepods/burstable/pod{OURS_UID}/0a")
+    assert processes.run("static_pids kube-controller-manager") == "8"
+
+
+def test_etcdctl_is_taken_from_the_static_pod_alone(processes: Processes) -> None:
+    processes.pod("etcd-cp-1", OURS_UID)
+    processes.process(7, "etcd", FOREIGN["a tenant's"], says="evil")
+    assert "does not run" in processes.run("etcdctl_ version")
+    processes.process(9, "etcd", GROUPS["cgroupfs"], says="good")
+    assert processes.run("etcdctl_ snapshot save /x").startswith("good 3 --endpoints=https://127.0.0.1:2379 ")
+    # The process ends as its folder is entered, and its number goes to a tenant's.
+    goes = f'cd() {{ command cd "$1"; echo {FOREIGN["a tenant" + chr(39) + "s"]} >{processes.home}/proc/9/cgroup; }};'
+    assert "does not run" in processes.run(f"{goes} etcdctl_ version")
+
+
+def test_data_that_an_etcd_has_open_are_in_use_wherever_it_runs(processes: Processes) -> None:
+    """Whoever started it: they are not moved, nor copied as if they were at rest."""
+    data = processes.home / "var/lib/etcd/member/snap/db"
+    data.parent.mkdir(parents=True)
+    data.write_text("precious", encoding="ascii")
+    processes.process(7, "etcd", FOREIGN["the host's"])
+    assert processes.run("runs && echo yes || echo no") == "no"
+    (processes.home / "proc/7/fd/9").symlink_to(data)
+    assert processes.run("runs && echo yes || echo no") == "yes"
+
+
+def test_only_the_control_plane_s_own_processes_are_ended_and_asked() -> None:
+    """No command goes by the name of a process alone."""
+    ends = 0
+    for task in raws(PLANE):
+        text = task["ansible.builtin.raw"]
+        assert not re.search(r"(?<!static_)pids |/comm|pgrep|pkill|killall|/root/", text), task["name"]
+        for loop in re.findall(r"for pid in (.*?);(?=.*\bkill\b)", text, re.DOTALL):
+            assert loop.startswith("$(static_pids "), task["name"]
+            ends += 1
+    assert ends == 2
+    variables = read(PLANE / "vars" / "main.yml")
+    for name, text in variables.items():
+        if name != "__control_plane_repair_processes":
+            assert not re.search(r"(?<!static_)pids ", str(text)), name
+
+
 # --- what etcd holds
 
 
-@pytest.mark.parametrize(("room", "runs", "code"), [(9000, False, 0), (100, False, 1), (9000, True, 1)])
-def test_nothing_of_etcd_is_changed_without_a_snapshot(tmp_path: Path, room: int, runs: bool, code: int) -> None:
+@pytest.mark.parametrize(
+    ("room", "runs", "code"), [(9000, "", 0), (100, "", 1), (9000, "static", 1), (9000, "elsewhere", 1)]
+)
+def test_nothing_of_etcd_is_changed_without_a_snapshot(tmp_path: Path, room: int, runs: str, code: int) -> None:
     """An etcd that does not run is copied, one that runs and gives no snapshot is left alone, and so is a full disk."""
     data, folder = tmp_path / "etcd" / "member" / "snap" / "db", tmp_path / "lib"
     data.parent.mkdir(parents=True)
@@ -258,7 +408,8 @@ def test_nothing_of_etcd_is_changed_without_a_snapshot(tmp_path: Path, room: int
     found = {"control_plane_repair_folder": str(folder), "control_plane_repair_found": {"clock": 5}}
     environment = Environment(autoescape=False)  # noqa: S701 (it is shell, and nothing of a stranger's)
     text = "".join(environment.from_string(variables[name]).render(found) for name in names)
-    fakes = f"df() {{ echo Filesystem; echo disk 99999 99 {room} 1% /; }}; pids() {{ {'echo 1' if runs else ':'}; }};"
+    fakes = f"df() {{ echo Filesystem; echo disk 99999 99 {room} 1% /; }};"
+    fakes += f"static_pids() {{ {'echo 1' if runs == 'static' else ':'}; }}; opened() {{ [ -n '{runs}' ]; }};"
     fakes += "etcdctl_() { echo no etcd >&2; return 1; };"
     script = f"{text.replace('/var/lib/etcd/', f'{tmp_path}/etcd/')} {fakes} snapshot"
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False, timeout=10)

@@ -84,7 +84,7 @@ def well(**changes: str | None) -> str:
         **{f"manifest.{name}": manifest(name) for name in COMPONENTS},
         "etcddata": "yes",
         "local": "https://10.0.0.1:6443",
-        "processes": "etcd kube-apiserver kube-controller kube-scheduler ",
+        "processes": "etcd kube-apiserver kube-controller-manager kube-scheduler ",
         "unit": "enabled",
         "kubelet": "active",
         "health": "ok",
