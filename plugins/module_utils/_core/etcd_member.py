@@ -647,6 +647,8 @@ class _Judge:
             return Step.PROMOTE, member_id, ""
         if Step.ENTER in self.done:
             raise Refused(f"{host}: the new member {name} was started and is not well; run this again to begin anew")
+        # A manifest that could not join is refused before anything is changed, and not when there is no way back.
+        joining((view.manifest if view.manifest is not None else view.saved) or "", name, url, members)
         if Step.KEEP not in self.done:
             return Step.KEEP, member_id, ""
         if not view.is_out:

@@ -579,17 +579,35 @@ def test_a_manifest_joins_and_every_other_line_is_as_it_was(newline: str, state:
     assert [line for line in made_of.split("\n") if "--initial-cluster" not in line] == rest
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("    - --initial-cluster=cp-2=https://10.0.0.2:2380\n", ""),
-        ("    - --listen", "    - --initial-cluster=a=https://10.0.0.2:2380\n    - --listen"),
-        ("    - --listen", "    - --force-new-cluster\n    - --listen"),
-        ("--data-dir=/var/lib/etcd", "--data-dir=/data"),
-        ("    - --initial-cluster=", "    - --initial-cluster\n    - "),
-        ("kind: Pod", "kind: ["),
-    ],
-)
+UNFIT = [
+    ("    - --initial-cluster=cp-2=https://10.0.0.2:2380\n", ""),
+    ("    - --listen", "    - --initial-cluster=a=https://10.0.0.2:2380\n    - --listen"),
+    ("    - --listen", "    - --force-new-cluster\n    - --listen"),
+    ("--data-dir=/var/lib/etcd", "--data-dir=/data"),
+    ("    - --initial-cluster=", "    - --initial-cluster\n    - "),
+    ("kind: Pod", "kind: ["),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), UNFIT)
+@pytest.mark.parametrize("kill", [0, 2, 3])
+def test_a_manifest_that_could_not_join_is_refused_before_anything_is_changed(kill: int, old: str, new: str) -> None:
+    """Also the one that an earlier run has taken out of the way: nothing more is done then, nor said to be next."""
+    etcd = lost()
+    run(etcd, kill)
+    machine = etcd.machines[1]
+    assert (machine.saved is not None) is (kill > 0)
+    if machine.saved is None:
+        machine.manifest = manifest(2).replace(old, new)
+    else:
+        machine.saved = machine.saved.replace(old, new)
+    etcd.live()
+    for want in ("", "host-2"):
+        plan = etcd.plan(3, want=want)
+        assert plan.refusal and not plan.step and "manifest of etcd" in plan.refusal
+
+
+@pytest.mark.parametrize(("old", "new"), UNFIT)
 def test_a_manifest_that_kubeadm_would_not_make_is_refused(old: str, new: str) -> None:
     assert old in manifest(2)
     with pytest.raises(Refused):
