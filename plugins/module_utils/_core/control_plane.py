@@ -36,6 +36,8 @@ LONGEST = 600
 SKEW = 300
 COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 AUTHORITIES = ("pki/ca.crt", "pki/etcd/ca.crt", "pki/front-proxy-ca.crt")
+# Only people use them, so nothing that runs is ended for one.
+_FOR_PEOPLE = ("admin.conf", "super-admin.conf")
 # What stands below /etc/kubernetes on a control-plane host and on no worker. One of them may well be lost.
 _ONLY_THERE = ("pki/apiserver.crt", "pki/apiserver-kubelet-client.crt", "admin.conf", "controller-manager.conf")
 _LINE = re.compile(r"^look\.([a-z]+)(?:\.([A-Za-z0-9_./-]+))?=(.*?)\r?$", re.MULTILINE)
@@ -227,7 +229,9 @@ def _certificates(look: Look, clock: int, now: int, evidence: list[str], steps: 
         )
     evidence.append(f"certificates: {'; '.join(ended) or 'none has ended'}{soonest}")
     mendable = bool(look.all("present").get("pki/ca.key"))
-    if ended and mendable:
+    if ended and all(one.startswith(tuple(f"{name} " for name in _FOR_PEOPLE)) for one in ended):
+        people.append(f"{'; '.join(ended)}, which nothing that runs uses: renew it by kubeadm certs renew")
+    elif ended and mendable:
         steps.append(Step("certificates", "; ".join(ended)))
     elif ended:
         people.append(f"{'; '.join(ended)}, and the authority's key is not on the host (an external authority)")

@@ -36,7 +36,8 @@ ROLE: dict[str, list[dict[str, Any]]] = {
                 "control_plane_repair_found": {
                     "trouble": "{{ fakes[control_plane_repair_host].trouble | default('') }}",
                     "refusal": "",
-                    "answers": False,
+                    # It may come back while hosts are locked.
+                    "answers": "{{ (fakes[control_plane_repair_host].back | default(0)) and __selfheal_locks != {} }}",
                     "steps": [{"name": "kubelet", "why": "it is stopped", "component": ""}],
                     "people": [],
                     "evidence": [],
@@ -90,9 +91,11 @@ CASES = {
         {"a": {"fails": True}, "b": {"lock_trouble": "it could not be locked: no answer"}}, (False, False, True)
     ),
     "by itself": Case({"a": {"fails": True}}, (False, True)),
+    "back": Case({"a": {"fails": True}, "b": {"back": True}}, (False, False, True)),
+    "cut off": Case({"a": {"fails": True}, "b": {"back": True}}, (False,)),
     "last": Case({"a": {"trouble": "cannot be reached"}, "b": {"fails": True}}, (False,)),
 }
-KEPT = ("busy", "repaired", "failures", "trouble", "tried")
+KEPT = ("busy", "repaired", "failures", "trouble", "stopped", "tried")
 Ended = dict[str, tuple[list[str], dict[str, Any]]]
 
 
@@ -192,6 +195,24 @@ def test_what_comes_back_by_itself_ends_the_repairs(ended: Ended) -> None:
     events, end = ended["by itself"]
     assert events == [*LOCKED, "repair a", *LET_GO]
     assert end["repaired"] == "the API server answers, though nothing more was done"
+
+
+def test_a_host_whose_api_server_has_come_back_is_left_alone(ended: Ended) -> None:
+    """Whatever step its first look asked for: it was down then."""
+    events, end = ended["back"]
+    assert events == [*LOCKED, "repair a", *LET_GO]
+    assert end["repaired"] == "the API server answers, though nothing more was done"
+    assert end["stopped"] == "" and [one["host"] for one in end["tried"]] == ["a"]
+
+
+def test_no_other_host_is_touched_if_only_the_way_to_it_is_cut(ended: Ended) -> None:
+    events, end = ended["cut off"]
+    assert events == [*LOCKED, "repair a", *LET_GO]
+    assert (end["repaired"], end["failures"]) == ("", ["a is still down"])
+    assert end["stopped"] == (
+        "the API server answers on b itself by now, so the way to https://10.0.0.1:6443 is at fault and no other host"
+        " is touched: no route"
+    )
 
 
 def test_after_the_last_host_all_that_went_wrong_is_told(ended: Ended) -> None:

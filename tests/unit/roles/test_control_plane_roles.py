@@ -392,6 +392,26 @@ def test_only_the_control_plane_s_own_processes_are_ended_and_asked() -> None:
             assert not re.search(r"(?<!static_)pids ", str(text)), name
 
 
+@pytest.mark.parametrize(
+    ("says", "code"),
+    [
+        ("exit 0", 0),
+        ("echo 'error: You must be logged in to the server (Unauthorized)' >&2; exit 1", 3),
+        ("echo 'Error from server (Forbidden): no' >&2; exit 1", 3),
+        ("echo 'The connection to the server was refused' >&2; exit 1", 1),
+    ],
+)
+def test_an_api_server_that_does_not_know_us_answers(tmp_path: Path, says: str, code: int) -> None:
+    """As with an admin.conf that has ended, where there is kubectl and no curl: it is not ended for that."""
+    for tool in ("sed", "tr", "head", "timeout", "sh"):
+        (tmp_path / tool).symlink_to(f"/usr/bin/{tool}")
+    (tmp_path / "kubectl").write_text(f"#!/bin/sh\n{says}\n", encoding="ascii")
+    (tmp_path / "kubectl").chmod(0o755)
+    text = read(PLANE / "vars" / "main.yml")["__control_plane_repair_livez"] + " livez"
+    done = subprocess.run(["/bin/sh", "-c", text], env={"PATH": str(tmp_path)}, check=False, timeout=20)
+    assert done.returncode == code
+
+
 # --- what etcd holds
 
 

@@ -160,13 +160,26 @@ def test_each_fault_has_its_repair(changes: dict[str, str | None], steps: list[s
     assert found.people == ()
 
 
+@pytest.mark.parametrize("content", [b64(pem("kubernetes-admin", PAST)), "AAAA"])
+@pytest.mark.parametrize("files", [("admin.conf",), ("super-admin.conf",), ("admin.conf", "super-admin.conf")])
+def test_nothing_that_runs_is_ended_for_a_certificate_of_people(files: tuple[str, ...], content: str) -> None:
+    theirs = {f"certificate.{file}": content for file in files}
+    found = look(**theirs, livez="ok")
+    assert names(found) == []
+    [told] = found.people
+    assert all(file in told for file in files) and "kubeadm certs renew" in told
+    # Beside one that is used they are renewed with it.
+    found = look(**theirs, **{"certificate.scheduler.conf": b64(pem("system:kube-scheduler", PAST))})
+    assert names(found) == ["certificates"] and found.people == ()
+
+
 def test_repairs_come_in_their_order() -> None:
     found = look(
         **{
             "kubelet": "inactive",
             "runtimestate": "inactive",
             "manifest.kube-scheduler": None,
-            "certificate.admin.conf": b64(pem("kubernetes-admin", PAST)),
+            "certificate.pki/apiserver.crt": b64(pem("kube-apiserver", PAST)),
             "certificate.kubelet.conf": b64(pem("system:node:cp-1", PAST)),
             "etcdstatus": status(errors=["memberID:7 alarm:NOSPACE"]),
         }
@@ -229,7 +242,7 @@ def test_without_a_leader_nothing_ends_or_starts_etcd() -> None:
     lost = {"etcdstatus": status(leader=0)}
     assert names(look(**lost, **{"manifest.etcd": None})) == []
     assert names(look(**lost, **{"manifest.etcd": None, "copy.etcd": manifest("etcd")})) == []
-    ended = {"certificate.admin.conf": b64(pem("kubernetes-admin", timedelta(days=-10)))}
+    ended = {"certificate.pki/apiserver.crt": b64(pem("kube-apiserver", timedelta(days=-10)))}
     assert names(look(**ended)) == ["certificates"] and names(look(**lost, **ended)) == []
 
 
