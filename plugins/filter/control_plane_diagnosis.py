@@ -59,6 +59,9 @@ _value:
       description: What must be left to people.
       type: list
       elements: str
+    paused:
+      description: Whether people are at work on the host, so that no host of the control plane may be touched.
+      type: bool
     uptime:
       description: For how many seconds the host has run, -1 if it did not say.
       type: int

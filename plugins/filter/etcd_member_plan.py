@@ -118,6 +118,7 @@ def etcd_member_plan(
             trouble=str(one.get("trouble", "")),
             refusal=str(one.get("refusal", "")),
             steps=tuple(Step(str(s["name"]), str(s["why"]), str(s["component"])) for s in one.get("steps", ())),
+            paused=one.get("paused") is True,
             aliases=tuple(str(alias) for alias in (aliases or {}).get(host, ()) if alias),
         )
         for host, one in found.items()

@@ -29,6 +29,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.text imp
 RUNBOOK = "docs/runbooks/etcd-quorum-lost.md"
 # The brake of people where no API server answers that could hold one.
 PAUSED = "/etc/kubernetes/selfheal-paused"
+AT_WORK = f"people are at work on it: {PAUSED} is there, remove it when they are done"
 NOTHING_ELSE = "kube-apiserver does not run, though nothing else is wrong"
 # Characters of a line for people. A refusal names two authorities or more by 64 digits each.
 LONGEST = 600
@@ -63,6 +64,7 @@ class Diagnosis:
     :ivar answers: the API server answers on the host itself; None if nobody could ask.
     :ivar steps: the repairs that fit, in the order in which they are to be done.
     :ivar people: what no repair of ours may touch or can mend.
+    :ivar paused: people are at work on it, so no host of the control plane may be touched.
     :ivar uptime: for how many seconds the host has run, -1 if it did not say.
     """
 
@@ -71,6 +73,7 @@ class Diagnosis:
     answers: bool | None = None
     steps: tuple[Step, ...] = ()
     people: tuple[str, ...] = ()
+    paused: bool = False
     uptime: int = -1
     clock: int = 0
     runtime: str = "containerd"
@@ -105,7 +108,7 @@ def diagnose(text: str, authorities: Sequence[str], now: int) -> Diagnosis:
     clock = int(look.get("clock")) if _SECONDS.fullmatch(look.get("clock")) else 0
     refusal = _refusal(look, uptime, clock, authorities)
     if refusal:
-        return Diagnosis(refusal=_line(refusal), uptime=uptime, clock=clock)
+        return Diagnosis(refusal=_line(refusal), paused=bool(look.get("paused")), uptime=uptime, clock=clock)
     steps: list[Step] = []
     people: list[str] = []
     evidence: list[str] = []
@@ -162,7 +165,7 @@ def _refusal(look: Look, uptime: int, clock: int, authorities: Sequence[str]) ->
     if not any(look.all("present").get(name) for name in _ONLY_THERE):
         return f"it is no control-plane host: it has none of {', '.join(_ONLY_THERE)} in /etc/kubernetes"
     if look.get("paused"):
-        return f"people are at work on it: {PAUSED} is there, remove it when they are done"
+        return AT_WORK
     keys = [one.key for one in read_certificates(decoded(look.all("certificate").get("pki/ca.crt", ""))) if one.key]
     if not keys:
         return "/etc/kubernetes/pki/ca.crt cannot be read, so nobody can know which cluster it belongs to"

@@ -22,6 +22,7 @@ from enum import StrEnum
 from typing import Any
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.control_plane import (
+    AT_WORK,
     NOTHING_ELSE,
     RUNBOOK,
     Look,
@@ -66,6 +67,7 @@ class Host:
     :ivar node: the node's name by its own certificates, which is the member's name as well.
     :ivar trouble: why it could not be looked at, empty if it could be.
     :ivar refusal: why it must not be touched, empty if it may be.
+    :ivar paused: people were at work on it.
     :ivar steps: the repairs that fit it.
     :ivar aliases: the other names and addresses that the inventory gives it.
     """
@@ -75,6 +77,7 @@ class Host:
     refusal: str = ""
     steps: tuple[Repair, ...] = ()
     aliases: tuple[str, ...] = ()
+    paused: bool = False
 
     def softer(self, begun: bool) -> list[str]:
         """Why nothing has to be replaced before something else was tried.
@@ -159,6 +162,7 @@ class View:
     :ivar running: a process of etcd with the data of ``/var/lib/etcd`` is there.
     :ivar data: there are data in ``/var/lib/etcd/member``.
     :ivar saved: the manifest that a run of ours has taken out of the way, None if there is none.
+    :ivar paused: people are at work on the host.
     :ivar aside: what earlier runs have kept of the data.
     """
 
@@ -176,6 +180,7 @@ class View:
     aside: str = ""
     addresses: frozenset[str] = frozenset()
     ready: bool = False
+    paused: bool = False
 
     @property
     def is_out(self) -> bool:
@@ -216,6 +221,7 @@ def read_view(text: str) -> View:
         aside=printable(look.get("aside"))[:300],
         addresses=frozenset(_addresses(look.get("addresses").split())),
         ready=look.get("ready") == "ok",
+        paused=bool(look.get("paused")),
     )
 
 
@@ -357,6 +363,12 @@ class _Judge:
     added: str
 
     def plan(self) -> Plan:
+        # On whichever host: what they are about to save is the etcd of all of them.
+        paused = [
+            host for host, one in self.hosts.items() if one.paused or (host in self.views and self.views[host].paused)
+        ]
+        if paused:
+            return Plan(refusal=_line(f"{', '.join(paused)}: {AT_WORK}; nothing of etcd is changed"))
         try:
             witnesses = self._witnesses()
         except Refused as exc:

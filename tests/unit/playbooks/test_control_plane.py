@@ -40,6 +40,7 @@ ROLE: dict[str, list[dict[str, Any]]] = {
                     "answers": "{{ (fakes[control_plane_repair_host].back | default(0)) and __selfheal_locks != {} }}",
                     "steps": [{"name": "kubelet", "why": "it is stopped", "component": ""}],
                     "people": [],
+                    "paused": "{{ fakes[control_plane_repair_host].paused | default(false) }}",
                     "evidence": [],
                 }
             }
@@ -62,6 +63,14 @@ ROLE: dict[str, list[dict[str, Any]]] = {
             "when": "fakes[control_plane_repair_host].fails | default(false)",
         }
     ],
+    # Somebody begins to work on a host while another one is repaired.
+    "paused": [
+        {
+            "ansible.builtin.set_fact": {
+                "control_plane_repair_paused": "{{ [] if __selfheal_failures == [] else fakes.late | default([]) }}"
+            }
+        }
+    ],
     "unlock": [],
 }
 # Gives one answer after the other, the last one for ever.
@@ -80,7 +89,7 @@ module.exit_json(answers=left[0], server="https://10.0.0.1:6443", trouble="" if 
 class Case:
     """What each host does, and what the API server answers to one question after the other."""
 
-    fakes: Mapping[str, Mapping[str, Any]]
+    fakes: Mapping[str, Any]
     answers: tuple[bool, ...]
 
 
@@ -93,6 +102,8 @@ CASES = {
     "by itself": Case({"a": {"fails": True}}, (False, True)),
     "back": Case({"a": {"fails": True}, "b": {"back": True}}, (False, False, True)),
     "cut off": Case({"a": {"fails": True}, "b": {"back": True}}, (False,)),
+    "paused": Case({"b": {"paused": True}}, (False,)),
+    "paused late": Case({"a": {"fails": True}, "late": ["a"]}, (False,)),
     "last": Case({"a": {"trouble": "cannot be reached"}, "b": {"fails": True}}, (False,)),
 }
 KEPT = ("busy", "repaired", "failures", "trouble", "stopped", "tried")
@@ -135,7 +146,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     events = {name: re.findall(r"EVENT (\w+ \w)", text) for name, text in zip(parts[::2], parts[1::2], strict=True)}
     return {
         name: (
-            [one for one in events[name] if not one.startswith("look")],
+            [one for one in events[name] if not one.startswith(("look", "paused"))],
             json.loads((folder / f"{name}.end").read_text(encoding="utf-8")),
         )
         for name in CASES
@@ -156,7 +167,7 @@ def play(folder: Path, name: str) -> dict[str, Any]:
         "module_defaults": {"selfheal.kubernetes.api_server_info": {"answers": str(folder / f"{name}.answers")}},
         "vars": {
             "selfheal_monitor_only": False,
-            "fakes": {host: dict(CASES[name].fakes.get(host, {})) for host in HOSTS},
+            "fakes": {**{host: {} for host in HOSTS}, **CASES[name].fakes},
             "__selfheal_authorities": ["ab"],
             "__selfheal_api": {"answers": False, "server": "https://10.0.0.1:6443", "trouble": "no route"},
         },
@@ -213,6 +224,22 @@ def test_no_other_host_is_touched_if_only_the_way_to_it_is_cut(ended: Ended) -> 
         "the API server answers on b itself by now, so the way to https://10.0.0.1:6443 is at fault and no other host"
         " is touched: no route"
     )
+
+
+AT_WORK = (
+    "are people at work (/etc/kubernetes/selfheal-paused is there, remove it when they are done), so no host is touched"
+)
+
+
+def test_no_host_is_touched_while_people_are_at_work_on_one_of_them(ended: Ended) -> None:
+    events, end = ended["paused"]
+    assert (events, end["trouble"]) == ([], f"on b {AT_WORK}")
+
+
+def test_no_other_host_is_touched_when_people_begin_to_work_on_one(ended: Ended) -> None:
+    events, end = ended["paused late"]
+    assert events == [*LOCKED, "repair a", *LET_GO]
+    assert (end["stopped"], end["failures"]) == (f"on a {AT_WORK} any more", ["a is still down"])
 
 
 def test_after_the_last_host_all_that_went_wrong_is_told(ended: Ended) -> None:

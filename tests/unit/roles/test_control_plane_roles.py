@@ -412,6 +412,21 @@ def test_an_api_server_that_does_not_know_us_answers(tmp_path: Path, says: str, 
     assert done.returncode == code
 
 
+@pytest.mark.parametrize("task", ["Look at the host", "Look at etcd", "Ask whether people are at work"])
+def test_every_look_says_whether_people_are_at_work(task: str) -> None:
+    [text] = {one["ansible.builtin.raw"] for one in raws(PLANE) if one["name"] == task}
+    assert "{{ __control_plane_repair_pause }}" in text
+
+
+@pytest.mark.parametrize("paused", [True, False])
+def test_a_file_says_that_people_are_at_work(tmp_path: Path, paused: bool) -> None:
+    if paused:
+        (tmp_path / "selfheal-paused").touch()
+    text = read(PLANE / "vars" / "main.yml")["__control_plane_repair_pause"].replace("/etc/kubernetes", str(tmp_path))
+    done = subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=True, timeout=10)
+    assert done.stdout == ("look.paused=yes\n" if paused else "")
+
+
 # --- what etcd holds
 
 

@@ -226,7 +226,9 @@ def test_the_look_prints_what_the_core_reads(place: Place) -> None:
     view = read_view(place.run("look").stdout)
     assert (view.manifest, view.saved, view.data, view.running) == (BEGINS_NEW, "kept", True, False)
     assert view.aside.endswith("selfheal-kept-7") and view.addresses
-    assert not view.is_out
+    assert not view.is_out and not view.paused
+    (place.home / "etc/kubernetes/selfheal-paused").touch()
+    assert read_view(place.run("look").stdout).paused
 
 
 def test_the_lease_is_asked_before_each_step_and_the_look_before_that() -> None:

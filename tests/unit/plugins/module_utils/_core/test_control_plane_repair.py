@@ -466,3 +466,6 @@ def test_no_answer_of_etcd_makes_it_fail_in_another_way(noise: bytes) -> None:
 def test_people_who_are_at_work_on_a_host_keep_it_for_themselves() -> None:
     held = look(paused="yes")
     assert "/etc/kubernetes/selfheal-paused is there" in held.refusal and not held.steps
+    assert held.paused and not look().paused
+    # Whatever else is said of it: the other hosts are left alone as well.
+    assert look(paused="yes", uptime=None).paused

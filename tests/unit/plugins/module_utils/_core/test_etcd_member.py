@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.selfheal.kubernetes.plugins.filter import etcd_member_plan as plan_filter
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core import etcd_member
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.control_plane import Step as Repair
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.etcd_member import (
@@ -83,6 +84,7 @@ class Machine:
     saved: str | None = None
     rogue: bool = False
     ready: bool = True
+    paused: bool = False
     steps: tuple[Repair, ...] = ()
 
     def __post_init__(self) -> None:
@@ -167,6 +169,8 @@ class Etcd:
         files = {"manifest": one.manifest, "saved": one.saved}
         lines += [f"look.{name}={coded(text)}" for name, text in files.items() if text is not None]
         lines += [f"look.{name}={word}" for name, word in (("data", "yes"), ("ready", "ok")) if getattr(one, name)]
+        if one.paused:
+            lines.append("look.paused=yes")
         return "\r\n".join(lines)
 
     def hosts(self) -> dict[str, Host]:
@@ -424,6 +428,29 @@ def test_while_another_member_is_being_added_nothing_is_done() -> None:
         etcd = lost()
         etcd.listed.append({"ID": 7, "peerURLs": ["https://10.0.0.9:2380"], "isLearner": True, **more})
         assert "another member is being added" in etcd.plan(3, want="cp-2").refusal
+
+
+@pytest.mark.parametrize("kill", [0, 1, 3, 6, 7])
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_people_who_are_at_work_on_any_host_stop_it_before_every_step(number: int, kill: int) -> None:
+    etcd = lost()
+    run(etcd, kill)
+    etcd.live()
+    assert etcd.plan(3).step
+    etcd.machines[number - 1].paused = True
+    plan = etcd.plan(3)
+    assert plan.refusal.startswith(f"host-{number}: people are at work on it: /etc/kubernetes/selfheal-paused is there")
+    assert not plan.step
+
+
+def test_a_host_that_was_paused_at_the_first_look_stops_it_though_it_is_not_asked_about_etcd() -> None:
+    etcd = lost()
+    views = {f"host-{one.number}": read_view(etcd.text(one)) for one in etcd.machines if one.number != 3}
+    hosts = etcd.hosts() | {"host-3": Host("cp-3", refusal="people are at work on it", paused=True)}
+    assert "host-3: people are at work on it" in make_plan([views], hosts).refusal
+    found = {host: {"paused": host == "host-3", "node": ""} for host in hosts}
+    told = plan_filter.FilterModule().filters()["etcd_member_plan"]([{"host-1": ""}], found)
+    assert "host-3: people are at work on it" in told["refusal"]
 
 
 def test_an_alarm_comes_first() -> None:
