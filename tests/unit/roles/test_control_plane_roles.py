@@ -361,7 +361,8 @@ def test_etcdctl_is_taken_from_the_static_pod_alone(processes: Processes) -> Non
     processes.process(9, "etcd", GROUPS["cgroupfs"], says="good")
     assert processes.run("etcdctl_ snapshot save /x").startswith("good 3 --endpoints=https://127.0.0.1:2379 ")
     # The process ends as its folder is entered, and its number goes to a tenant's.
-    goes = f'cd() {{ command cd "$1"; echo {FOREIGN["a tenant" + chr(39) + "s"]} >{processes.home}/proc/9/cgroup; }};'
+    tenant = FOREIGN["a tenant's"]
+    goes = f'cd() {{ command cd "$1" && echo {tenant} >/proc/9/cgroup; }};'
     assert "does not run" in processes.run(f"{goes} etcdctl_ version")
 
 
