@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import typing as t
 from collections.abc import Iterable, Mapping
 
@@ -81,6 +82,8 @@ def reboot_mistakes(
             f"driver {name} needs the collection {collection}, which is not installed:"
             f" ansible-galaxy collection install {collection}"
         )
+    if driver and driver.program and shutil.which(driver.program) is None:
+        mistakes.append(f"driver {name} needs the program {driver.program} on the controller, which is not there")
     return mistakes
 
 

@@ -35,6 +35,7 @@ class Driver:
     :ivar environment: variables of the controller's environment that stand for an option.
     :ivar module: what an optional collection must have.
     :ivar package: the Python package that the module needs on the controller, for people.
+    :ivar program: what must be on the controller's path.
     """
 
     about: str
@@ -49,6 +50,7 @@ class Driver:
     environment: Mapping[str, str] = field(default_factory=dict)
     module: str = ""
     package: str = ""
+    program: str = ""
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -104,14 +106,12 @@ DRIVERS: Mapping[str, Driver] = MappingProxyType(
             environment={"token": "GCP_ACCESS_TOKEN"},
         ),
         "hetzner": Driver(
-            "Hetzner Cloud cuts the server's power and gives it again",
+            "Hetzner Cloud resets the server",
             turns_on=True,
             provider="hetzner",
             required=("instance", "token"),
             optional=("url",),
             environment={"token": "HCLOUD_TOKEN"},
-            module="hetzner.hcloud.server",
-            package="python-dateutil, requests",
         ),
         "ipmi": Driver(
             "the machine's BMC resets it, or turns it on",
@@ -122,12 +122,11 @@ DRIVERS: Mapping[str, Driver] = MappingProxyType(
             package="pyghmi",
         ),
         "libvirt": Driver(
-            "libvirt cuts the domain's power and gives it again",
+            "libvirt resets the domain",
             turns_on=True,
             required=("instance",),
             optional=("url",),
-            module="community.libvirt.virt",
-            package="libvirt-python, lxml",
+            program="virsh",
         ),
         "openstack": Driver(
             "Nova reboots the server hard",
