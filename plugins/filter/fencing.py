@@ -5,8 +5,11 @@
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Mapping
 
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drivers import FENCERS, unnamed
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.fencing import domain_power as power_of
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.fencing import objection_to_machine
 
 
 def domain_power(state: object) -> str:
@@ -14,9 +17,21 @@ def domain_power(state: object) -> str:
     return power_of(str(state))
 
 
+def fence_machine(
+    given: Mapping[str, t.Any], name: str, node_provider_id: str, node_system_uuid: str = "", told: str = ""
+) -> dict[str, t.Any]:
+    """Whether the machine that a driver means is the node's, and whether the driver can be asked for that."""
+    driver = FENCERS.get(str(name))
+    why = unnamed(str(name), given, node_provider_id, "fence")
+    return {
+        "objection": objection_to_machine(why, str(told).strip(), str(node_system_uuid)) or "",
+        "tells": bool(why) and driver is not None and driver.tells_uuid,
+    }
+
+
 class FilterModule:
     """What Ansible asks for."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """Name to filter."""
-        return {"domain_power": domain_power}
+        return {"domain_power": domain_power, "fence_machine": fence_machine}

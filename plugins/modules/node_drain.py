@@ -177,6 +177,19 @@ cordon:
     mark:
       description: Who has set it (C(by)), for which C(incident), and when (C(at)). Null without a mark.
       type: dict
+machine:
+  description: What the node says of its machine.
+  returned: success, for O(state=drained), O(state=cordoned) and O(state=uncordoned)
+  type: dict
+  contains:
+    provider_id:
+      description: C(spec.providerID).
+      type: str
+      sample: kind://docker/lab/worker-1
+    system_uuid:
+      description: C(status.nodeInfo.systemUUID).
+      type: str
+      sample: 4c4c4544-0042-4a10-8056-b2c04f4d3233
 counts:
   description: How many pods were evicted (in check mode, would be), remain, and were left alone.
   returned: as RV(cordon)

@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.fencing import FENCED, OUT_OF_SERVICE
-from ansible_collections.selfheal.kubernetes.tests.api.conftest import RunModule
+from ansible_collections.selfheal.kubernetes.tests.api.conftest import RunModule, run_role
 from ansible_collections.selfheal.kubernetes.tests.api.control_plane import HEALER_LEASE, LEASES, ControlPlane
 
 HEALER = "system:serviceaccount:self-healing:selfheal-healer"
@@ -202,3 +204,37 @@ def test_who_has_lost_the_lease_forces_nothing(dead: ControlPlane, module: RunMo
     dead.must("PATCH", HEALER_LEASE, {"spec": {"holderIdentity": "rival", "leaseTransitions": 999}})
     told = module("node_drain", state="fenced", fencing_proof=power_off(), **options)
     assert told["failed"] and told["error_class"] == "LeaseLost" and taints(dead) == [OTHER_TAINT]
+
+
+# Tells of a domain that is off, whichever it is asked about.
+VIRSH = """#!/bin/sh
+case "$*" in
+*domuuid*) echo {uuid} ;;
+*domstate*) echo "shut off" ;;
+*) exit 9 ;;
+esac
+"""
+
+
+def test_a_machine_that_is_off_is_no_proof_unless_it_is_the_node_s(
+    dead: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid = "4c4c4544-0042-4a10-8056-b2c04f4d3233"
+    dead.must("PATCH", f"{NODE}/status", {"status": {"nodeInfo": {"systemUUID": uuid}}})
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    virsh = tmp_path / "virsh"
+
+    def fence(says: str, **variables: Any) -> str:
+        virsh.write_text(VIRSH.format(uuid=says), encoding="utf-8")
+        virsh.chmod(0o755)
+        given = {"node_fence_node": "w1", "node_fence_driver": "libvirt", "node_fence_options": {"instance": "vm-2"}}
+        told = "TOLD {{ node_fence_result.message | default('nothing') }}"
+        return run_role(tmp_path, dead, "node_fence", given | variables, told).stdout
+
+    other = fence(uuid[:-1] + "4")
+    assert "it is not proven that it is the node's machine" in other and f"that of the node is {uuid}" in other, other
+    blind = fence(uuid, node_fence_driver="command", node_fence_options={"argv": ["echo", "off"]})
+    assert "names no machine to driver command" in blind and "set node_fence_trust_inventory" in blind, blind
+    assert taints(dead) == [OTHER_TAINT]
+    assert "TOLD node w1 is said to be out of service" in (same := fence(uuid.upper())), same
+    assert OUT_OF_SERVICE in [taint["key"] for taint in taints(dead)]

@@ -114,7 +114,7 @@ def test_a_volume_moves_only_when_its_writer_is_proven_to_be_gone(healthy: Drill
     assert refused.code == 2 and "docker says that container" in refused.output, refused.output
     assert "nothing was forced" in refused.output and "Traceback" not in refused.output
     absent = fence(healthy, writer, node_fence_options={"instance": "no-such-container"})
-    assert absent.code == 2 and "cannot say whether its machine is off" in absent.output, absent.output
+    assert absent.code == 2 and "is not the machine that the node's providerID names" in absent.output, absent.output
 
     # The control run: without a proof nobody takes the writer's place, for longer than pods stay bound to a dead node.
     end = time.monotonic() + CONTROL_SECONDS
@@ -168,7 +168,15 @@ def test_the_power_of_a_node_that_is_ready_is_not_cut(healthy: Drill, writer: st
         ({"node_fence_options": {"colour": "red"}}, "no option colour"),
         ({"node_fence_node": "../x"}, "node_fence_node"),
         ({"node_fence_driver": "command", "node_fence_options": {}}, "argv"),
-        ({"node_fence_driver": "command", "node_fence_options": {"argv": ["echo", "perhaps"]}}, "echo says perhaps"),
+        ({"node_fence_driver": "command", "node_fence_options": {"argv": ["echo", "off"]}}, "has no word {instance}"),
+        (
+            {
+                "node_fence_driver": "command",
+                "node_fence_options": {"argv": ["echo", "perhaps"]},
+                "node_fence_trust_inventory": True,
+            },
+            "echo says perhaps",
+        ),
         (
             {"node_fence_driver": "command", "node_fence_options": {"argv": ["false"]}, "node_fence_off": True},
             "node_fence_off_argv",

@@ -24,10 +24,10 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drivers 
 
 from lab.paths import CHECKOUT
 
-# A driver of a reboot is one file, and one more if it asks for the machine's power; one of a replacement is a folder.
+# A driver of a reboot is one file, and one more if it asks for the machine's power; one of the others is a folder.
 FILES = {
     (deed, name): sorted((CHECKOUT / "roles" / f"node_{deed}" / "tasks").glob(pattern.format(name)))
-    for deed, pattern in (("reboot", "*/{}.yml"), ("replace", "drivers/{}/*.yml"))
+    for deed, pattern in (("reboot", "*/{}.yml"), ("replace", "drivers/{}/*.yml"), ("fence", "drivers/{}/*.yml"))
     for name in DEEDS[deed]
 }
 OTHERS = sorted((deed, name) for deed, name in FILES if DEEDS[deed][name].module)
@@ -57,7 +57,7 @@ def options_of(module: str) -> dict[str, dict[str, Any]]:
 
 
 def test_there_are_drivers_of_other_collections() -> None:
-    assert len(OTHERS) >= 5 and all(FILES.values())
+    assert len(OTHERS) >= 6 and all(FILES.values())
     for deed, name in OTHERS:
         needed = DEEDS[deed][name].module
         modules = {module for module, _arguments in asked(deed, name)}

@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import socket
 import ssl
 import subprocess
@@ -20,6 +22,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
+import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -147,4 +150,48 @@ def test_a_power_that_nobody_tells_of_is_not_taken_for_on(bmc: Bmc, tmp_path: Pa
     given = {"bmc": bmc.address, "username": "admin", "password": "x", "ca_path": str(bmc.certificate)}
     code, output = reboot("redfish", "h1", tmp_path, SILENT, **given, system="another")
     assert code == 2 and "driver redfish cannot say whether its machine is on: BMC" in output, output
+    assert bmc.resets() == []
+
+
+@pytest.mark.parametrize("asks_for", ["it", "another one"])
+def test_who_fences_is_told_the_machine_s_uuid(bmc: Bmc, tmp_path: Path, asks_for: str) -> None:
+    """Files of role node_fence alone, which needs no cluster for that."""
+    told = bmc.ask(f"/redfish/v1/Systems/{SYSTEM}")["UUID"]
+    options = {"bmc": bmc.address, "username": "admin", "password": "hush-hush", "ca_path": str(bmc.certificate)}
+    known = told if asks_for == "it" else told[:-1] + ("0" if told[-1] != "0" else "1")
+    role = {"name": "selfheal.kubernetes.node_fence"}
+    asked = (
+        "node_fence_options | selfheal.kubernetes.fence_machine('redfish', '', known, __node_fence_uuid | default(''))"
+    )
+    plays = [
+        {
+            "hosts": "localhost",
+            "gather_facts": False,
+            "vars": {
+                "node_fence_node": "w1",
+                "node_fence_driver": "redfish",
+                "node_fence_options": {**options, "system": SYSTEM},
+                "known": known.upper(),
+                "__node_fence_seen_node": {"machine": {"provider_id": "", "system_uuid": known}},
+                "__node_fence_asked": "{{ " + asked + " }}",
+            },
+            "tasks": [
+                {"ansible.builtin.include_role": {**role, "tasks_from": "look.yml"}},
+                {"ansible.builtin.include_role": {**role, "tasks_from": "who.yml"}},
+                {"ansible.builtin.debug": {"msg": "TOLD {{ __node_fence_uuid }} {{ __node_fence_power }}"}},
+            ],
+        }
+    ]
+    book = tmp_path / "who.yml"
+    book.write_text(yaml.safe_dump(plays), encoding="utf-8")
+    program = shutil.which("ansible-playbook") or str(Path(sys.executable).with_name("ansible-playbook"))
+    done = subprocess.run(
+        [program, book], env=dict(os.environ), capture_output=True, text=True, check=False, timeout=180
+    )
+    output = done.stdout + done.stderr
+    assert "hush-hush" not in output
+    if asks_for == "it":
+        assert done.returncode == 0 and f"TOLD {told} on" in output, output
+    else:
+        assert done.returncode == 2 and "it is not proven that it is the node's machine" in output, output
     assert bmc.resets() == []

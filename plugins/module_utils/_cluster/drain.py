@@ -166,6 +166,7 @@ class Report:
     message: str = ""
     cordon: Cordon = Cordon.NONE
     mark: Mark | None = None
+    machine: dict[str, str] = field(default_factory=dict)
     evicted: list[NodePod] = field(default_factory=list)
     remaining: list[tuple[NodePod, str]] = field(default_factory=list)
     skipped: list[tuple[NodePod, str]] = field(default_factory=list)
@@ -176,6 +177,7 @@ class Report:
         """The report as modules return it; long lists are cut, and counted."""
         return {
             "cordon": {"by": self.cordon.value, "mark": None if self.mark is None else self.mark.to_dict()},
+            "machine": self.machine,
             "counts": {
                 "evicted": len(self.evicted),
                 "remaining": len(self.remaining),
@@ -507,6 +509,10 @@ class Drainer:
     def _told(self, node: Mapping[str, Any], message: str, changed: bool) -> Report:
         self._report.cordon, self._report.mark = cordon_of(node), mark_of(node)
         self._report.message, self._report.changed = message, changed
+        self._report.machine = {
+            "provider_id": str((node.get("spec") or {}).get("providerID") or ""),
+            "system_uuid": str(((node.get("status") or {}).get("nodeInfo") or {}).get("systemUUID") or ""),
+        }
         return self._report
 
     def _tell(self, exc: ClusterError) -> None:

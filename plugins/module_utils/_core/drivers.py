@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made about names or behaviour.
 
-"""The drivers of node_reboot and node_replace: what each needs, as data, and whether options give it that."""
+"""The drivers of node_reboot, node_replace and node_fence: what each needs, as data, and whether options give it."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.provider
 
 @dataclass(frozen=True)
 class Driver:
-    """One way to restart or replace a machine. A new one is one line here, and its files in the role's tasks/drivers.
+    """One way to restart, replace or fence a machine. A new one is one line here, and its files in the role.
 
     :ivar about: what it does, for the documentation.
     :ivar answers: whether the host must answer for it; a dead host is rebooted by somebody else.
     :ivar asks_who: whether it finds the machine by the node alone, and has its provider say that it is the node's.
     :ivar turns_on: whether it may turn on a machine that is off, so that the role has to ask for that before.
+    :ivar tells_uuid: whether it can be asked for the system UUID of the machine that it means.
     :ivar own_boot_id: whether another start has another boot ID; containers have that of the machine they are on.
     :ivar provider: whose providerID gives it options; ``*`` for anybody's.
     :ivar required: options that it cannot do without.
@@ -42,6 +43,7 @@ class Driver:
     answers: bool = False
     asks_who: bool = False
     turns_on: bool = False
+    tells_uuid: bool = False
     own_boot_id: bool = True
     provider: str = ""
     required: tuple[str, ...] = ()
@@ -185,8 +187,42 @@ REPLACERS: Mapping[str, Driver] = MappingProxyType(
         ),
     }
 )
+# Each of them is asked whether the machine is off, and may be asked to cut its power.
+FENCERS: Mapping[str, Driver] = MappingProxyType(
+    {
+        "command": Driver(
+            "a command of your own on the controller",
+            provider="*",
+            required=("argv",),
+            optional=("instance", "region", "zone", "project"),
+        ),
+        "docker": Driver(
+            "the engine of a kind cluster kills the node's container",
+            provider="kind",
+            required=("instance",),
+            optional=("engine",),
+        ),
+        "libvirt": Driver(
+            "libvirt cuts the domain's power",
+            tells_uuid=True,
+            required=("instance",),
+            optional=("url",),
+            program="virsh",
+        ),
+        "redfish": Driver(
+            "the machine's BMC cuts its power",
+            tells_uuid=True,
+            required=("bmc",),
+            either=(("username", "password"), ("token",)),
+            optional=("system", "validate_certs", "ca_path"),
+            module="community.general.redfish_command",
+        ),
+    }
+)
 # By what is done to the machine: who can do it, and how that is said.
-DEEDS: Mapping[str, Mapping[str, Driver]] = MappingProxyType({"reboot": DRIVERS, "replace": REPLACERS})
+DEEDS: Mapping[str, Mapping[str, Driver]] = MappingProxyType(
+    {"reboot": DRIVERS, "replace": REPLACERS, "fence": FENCERS}
+)
 
 # What may stand in an option that names something: no option of a program, no path, no part of a URL but one.
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}"

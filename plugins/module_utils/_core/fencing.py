@@ -13,6 +13,7 @@ force. Where the old pods still run, two write to one volume; so it takes a proo
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -214,6 +215,36 @@ def signs_of(node: Mapping[str, Any], lease: Mapping[str, Any] | None) -> LastSi
         boot_id=str((status.get("nodeInfo") or {}).get("bootID") or ""),
         renewed=parse_time(renewed),
     )
+
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+# What boards tell whose maker has given them none, so that many tell the same.
+_NOBODY = frozenset({"03000200-0400-0500-0006-000700080009", "12345678-1234-5678-90ab-cddeefaabbcc"})
+
+
+def is_uuid_of_one(text: str) -> bool:
+    """Whether a system UUID is one that a single machine has."""
+    return _UUID.fullmatch(text) is not None and text.lower() not in _NOBODY and len(set(text) - {"-"}) > 2
+
+
+def objection_to_machine(unnamed: str, told: str, known: str) -> str | None:
+    """Why what a driver says of a machine's power may be said of another machine than the node's, or None.
+
+    An inventory that is off by one proves the wrong machine off, while the right one still writes.
+
+    :param unnamed: why the providerID does not name the machine to the driver, empty if it does.
+    :param told: the system UUID that the driver tells of its machine.
+    :param known: that of the node, ``status.nodeInfo.systemUUID``.
+    """
+    if not unnamed:
+        return None
+    if not told:
+        return f"{unnamed}, and the driver tells no system UUID"
+    if not is_uuid_of_one(known):
+        return f"{unnamed}, and the node's own system UUID is {ascii(known)[:80]}, which is nobody's"
+    if told.lower() != known.lower():
+        return f"{unnamed}, and its system UUID is {ascii(told)[:80]}, that of the node is {known}"
+    return None
 
 
 def domain_power(state: str) -> str:

@@ -59,7 +59,7 @@ def test_options_are_those_of_the_deed() -> None:
     )
     for name, driver in REPLACERS.items():
         assert name.isidentifier() and driver.about and set(driver.environment) <= set(driver.options)
-    assert set(DEEDS) == {"reboot", "replace"}
+    assert set(DEEDS) == {"reboot", "replace", "fence"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")

@@ -21,7 +21,9 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.fencing 
     domain_power,
     fence_mark_of,
     fence_of,
+    is_uuid_of_one,
     objection_to_fence,
+    objection_to_machine,
     objection_to_unfence,
     signs_of,
     taint_of,
@@ -182,3 +184,40 @@ def test_the_last_signs_of_life() -> None:
 )
 def test_a_domain_is_off_only_when_it_is_shut_off(state: str, power: str) -> None:
     assert domain_power(state) == power
+
+
+UUID = "4c4c4544-0042-4a10-8056-b2c04f4d3233"
+OTHER = "4c4c4544-0042-4a10-8056-b2c04f4d3234"
+ZEROS = "00000000-0000-0000-0000-000000000000"
+MAKERS = "03000200-0400-0500-0006-000700080009"
+
+
+@pytest.mark.parametrize(
+    ("unnamed", "told", "known", "objection"),
+    [
+        pytest.param("", "", UUID, None, id="the providerID names it"),
+        pytest.param("no name", UUID, UUID, None, id="the same UUID"),
+        pytest.param("no name", UUID.upper(), UUID, None, id="in other letters"),
+        pytest.param(
+            "no name", OTHER, UUID, f"its system UUID is '{OTHER}', that of the node is {UUID}", id="next to it"
+        ),
+        pytest.param("no name", "", UUID, "no name, and the driver tells no system UUID", id="nothing told"),
+        pytest.param("no name", "", "", "tells no system UUID", id="nothing known at all"),
+        pytest.param("no name", UUID, "", "which is nobody's", id="nothing known of the node"),
+        pytest.param("no name", ZEROS, ZEROS, "which is nobody's", id="zeros"),
+        pytest.param("no name", MAKERS, MAKERS.upper(), "which is nobody's", id="one of many"),
+        pytest.param("no name", "x", "x", "which is nobody's", id="no UUID"),
+    ],
+)
+def test_a_proof_is_of_the_machine_that_the_node_is_on(
+    unnamed: str, told: str, known: str, objection: str | None
+) -> None:
+    """An inventory that is off by one proves the wrong machine off."""
+    found = objection_to_machine(unnamed, told, known)
+    assert (found is None) == (objection is None) and (objection or "") in (found or ""), found
+
+
+@given(st.sampled_from(["", "no name"]), *[st.text() | st.sampled_from([UUID, OTHER, ZEROS, UUID.upper()])] * 2)
+def test_no_other_machine_s_word_is_taken(unnamed: str, told: str, known: str) -> None:
+    if objection_to_machine(unnamed, told, known) is None:
+        assert not unnamed or (told.lower() == known.lower() and is_uuid_of_one(told))
