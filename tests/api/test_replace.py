@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.cluster_api import MACHINE, NAMESPACE, PAUSED
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drain import CORDONED, Mark
 from ansible_collections.selfheal.kubernetes.tests.api.conftest import (
     MANIFESTS,
     RunModule,
@@ -292,6 +293,20 @@ def test_a_node_that_is_alive_is_drained_before(cluster: ControlPlane, fleet: Wo
         done = replace(tmp_path, cluster, node_replace_drain={"deadline": 30})
         assert done.returncode == 0, done.stdout
         assert controllers.destroyed == ["fake:///m1"] and fleet.names() == []
+
+
+def test_whoever_uncordons_a_node_cancels_its_replacement(
+    cluster: ControlPlane, fleet: Workloads, tmp_path: Path
+) -> None:
+    mark = Mark("run-1", "w1-1", "2026-11-28T14:00:00Z", cluster.uid_of("w1")).to_text()
+    cluster.must("PATCH", "/api/v1/nodes/w1", {"metadata": {"annotations": {CORDONED: mark}}})
+    # The second one finds the mark where it was.
+    for _attempt in range(2):
+        left = replace(tmp_path, cluster, node_replace_incident="w1-1")
+        assert left.returncode == 2 and "somebody has uncordoned it since: it is left alone" in left.stdout, left.stdout
+    node = cluster.get("/api/v1/nodes/w1")
+    assert node["metadata"]["annotations"][CORDONED] == mark and not node["spec"].get("unschedulable")
+    assert machines(cluster) == ["m1", "m2"]
 
 
 @pytest.mark.parametrize(

@@ -111,3 +111,16 @@ def test_a_healing_run_leaves_a_node_that_came_back_and_does_not_wait() -> None:
     assert clear["unless_ready"] == "{{ not __node_replace_waits }}"
     # What is done under one renewal of the lease has to end before it does.
     assert rung["node_replace_ask_timeout"] == 45
+
+
+def test_whoever_uncordons_a_node_cancels_its_replacement() -> None:
+    """The drain knows the incident, and our mark, by which the next one sees that somebody was here, is not erased."""
+    take = read("tasks/take.yml")[0]
+    assert take["block"][0]["vars"]["node_drain_incident"] == "{{ node_replace_incident }}"
+    assert read("tasks/rung.yml")[0]["vars"]["node_replace_incident"] == "{{ repair_node_incident | default('') }}"
+    keep, lift, _stop = take["rescue"]
+    assert "== 'DrainCancelled'" in keep["ansible.builtin.set_fact"]["__node_replace_cancelled"]
+    assert "not __node_replace_cancelled" in lift["when"]
+    tasks = yaml.safe_load((CHECKOUT / "roles" / "repair_node" / "tasks" / "main.yml").read_text(encoding="utf-8"))
+    [rung] = [task for task in leaves(tasks) if task["name"] == "Run the rung's role"]
+    assert rung["vars"]["repair_node_incident"] == "{{ __repair_node_begun.incidents | first | default('') }}"
