@@ -32,7 +32,8 @@ attributes:
 options:
   event:
     description:
-      - V(note) writes down what a plan wants remembered, as far as a fresh observation still agrees.
+      - V(note) writes down what a plan wants remembered, as far as a fresh observation still agrees. A cordon that a replacement which has not
+        come has left on a node that is well is lifted, if nobody has changed it since.
       - V(begin) observes afresh, asks every guard again, and begins the repair only if it is still called for. The attempt counts from here on.
       - V(acted) says that the repair's role has ended well. If the repair has taken longer than it may, the attempt fails, and RV(proceed) is
         false.
@@ -80,6 +81,7 @@ options:
           - hold
           - leave
           - forget
+          - uncordon
       text:
         description: Why. The text of the fresh plan is what is written.
         type: str
@@ -169,8 +171,10 @@ incidents:
   sample:
     - worker-1-1
 needs_people:
-  description: What people must look at, if RV(proceed) is false for a reason that neither time nor a person's wish settles.
-  returned: success, for every event but V(note)
+  description:
+    - What people must look at, if RV(proceed) is false for a reason that neither time nor a person's wish settles.
+    - For O(event=note), the nodes that should be uncordoned and may not be.
+  returned: success
   type: list
   elements: str
   sample: []
@@ -235,6 +239,7 @@ def main() -> t.NoReturn:
                             "hold",
                             "leave",
                             "forget",
+                            "uncordon",
                         ],
                     },
                     "text": {"type": "str"},
@@ -280,7 +285,15 @@ def main() -> t.NoReturn:
         if params["event"] == "note":
             written = healer.write_notes(params["notes"])
             names = [incident.name for incident in written]
-            return {"changed": bool(names), "proceed": True, "message": "written down", "incidents": names}
+            lifted, people = healer.lift_cordons(params["notes"])
+            told = f"written down, and uncordoned: {', '.join(lifted)}" if lifted else "written down"
+            return {
+                "changed": bool(names or lifted),
+                "proceed": True,
+                "message": told,
+                "incidents": names,
+                "needs_people": [printable(line) for line in people],
+            }
         if params["event"] == "begin":
             bundle = check_bundle(params["evidence"])
             outcome = healer.begin(params["node"], params["node_uid"], params["rung"], bundle)

@@ -235,19 +235,27 @@ class Drainer:
         whose = "by us" if cordon_of(node) is Cordon.OURS else "by somebody else"
         return self._told(node, f"node {self._actor.node} was cordoned {whose} already", changed=False)
 
-    def uncordon(self, dry_run: bool = False) -> Report:
-        """Lift our cordon. Somebody else's stays, and so does one of ours that somebody has changed since."""
+    def uncordon(self, dry_run: bool = False, incident: str = "") -> Report:
+        """Lift our cordon. Somebody else's stays, and so does one of ours that somebody has changed since.
+
+        :param incident: lift only what was set for this one, if any is given.
+        """
+
+        def to_tidy(seen: Mapping[str, Any]) -> bool:
+            mark = mark_of(seen)
+            return _to_tidy(seen) and (not incident or (mark is not None and mark.incident == incident))
+
         node = self._hands.read()
-        if not _to_tidy(node):
+        if not to_tidy(node):
             if cordon_of(node) is Cordon.NONE:
                 return self._told(node, f"node {self._actor.node} is not cordoned", changed=False)
             why = "its cordon is not ours, or somebody has changed it since we set it"
             return self._told(node, f"node {self._actor.node} stays cordoned: {why}", changed=False)
         if dry_run:
             return self._told(node, f"would uncordon node {self._actor.node}", changed=True)
-        written = self._hands.write(lambda seen, _now: cordon_patch(None) if _to_tidy(seen) else None)
+        written = self._hands.write(lambda seen, _now: cordon_patch(None) if to_tidy(seen) else None)
         after = written or self._hands.read()
-        if written is not None and _to_tidy(after):
+        if written is not None and to_tidy(after):
             raise StoreError(f"node {self._actor.node} is still cordoned after its cordon was lifted")
         return self._told(after, f"node {self._actor.node} is uncordoned", changed=written is not None)
 

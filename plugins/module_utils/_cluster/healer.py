@@ -17,10 +17,12 @@ from typing import Any, TypeAlias
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster import baseline_store, lease, store
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.canary import CanaryRunner
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import Client
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.drain import Actor, Drainer
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import (
     ClusterError,
     Forbidden,
     MonitorOnly,
+    NodeGone,
     NotBootstrapped,
     StoreError,
     Unreachable,
@@ -51,6 +53,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.plan imp
     HOST,
     OPEN,
     SILENT,
+    UNCORDON,
     Note,
     Plan,
     attempt_of,
@@ -204,6 +207,9 @@ class Healer:
                 waits.add(key)
             elif key in waits:
                 continue
+            elif note.event == UNCORDON:
+                # Only once its incident is closed.
+                continue
             elif note.event == FORGET:
                 forgotten.add(key)
             elif note.event == OPEN:
@@ -230,6 +236,34 @@ class Healer:
                 self._renew()
                 store.delete_incident(self._client, old)
         return written
+
+    def lift_cordons(self, notes: Iterable[Mapping[str, str]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Lift the cordons that replacements which have not come have left on nodes that are well again.
+
+        As far as a fresh plan still wants it, and after the notes are written: a node whose incident stays open,
+        because a pod on it shows that it is not well, stays cordoned.
+
+        :returns: the nodes that were uncordoned, and what people must do.
+        """
+        wanted = {(n["node"], n["node_uid"]) for n in notes if n["event"] == UNCORDON}
+        if not wanted:
+            return (), ()
+        self._renew()
+        seen = self._view()
+        wanted -= {(i.node, i.node_uid) for i in seen.incidents if i.phase.is_open}
+        lifted, people = [], []
+        for note in seen.plan.notes:
+            if note.event != UNCORDON or (note.node, note.node_uid) not in wanted:
+                continue
+            actor = Actor(self._uid, note.node, note.node_uid, self._holder, self._token, self._policy.lease_duration)
+            try:
+                if Drainer(self._client, actor).uncordon(incident=note.incident).changed:
+                    lifted.append(note.node)
+            except NodeGone:
+                continue
+            except Forbidden as exc:
+                people.append(f"{note.node}: {note.message}; kubectl uncordon {note.node} has to be run by hand: {exc}")
+        return tuple(lifted), tuple(people)
 
     def begin(self, node: str, node_uid: str, rung: str, bundle: Bundle | None = None) -> Outcome:
         """Look again, ask every guard again, and only then say go.

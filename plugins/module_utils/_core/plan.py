@@ -13,12 +13,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drain import CORDONED, read_mark
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.evidence import bundle_name
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards import (
     GUARDS,
+    excluded,
     mass_failure,
     monitor_only,
     pattern,
+    paused,
 )
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards._base import Candidate, Situation
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.hosts import HostError, NoHost, match_host
@@ -60,7 +63,7 @@ class Note:
     """One change that the memory of the healer needs before anything is done: open an incident, move or forget one.
 
     ``refusals`` are the guards that say no, for a note that remembers them; ``successor`` is the UID of the node that
-    has come in the place of this one.
+    has come in the place of this one; ``incident`` is the one for which a cordon was set that is to be lifted.
     """
 
     node: str
@@ -69,13 +72,14 @@ class Note:
     message: str
     refusals: tuple[Refusal, ...] = ()
     successor: str = ""
+    incident: str = ""
 
     def to_dict(self) -> dict[str, str]:
         """The note as modules return it."""
         return {"node": self.node, "node_uid": self.node_uid, "event": self.event, "text": self.message}
 
 
-OPEN, FORGET = "open", "forget"
+OPEN, FORGET, UNCORDON = "open", "forget", "uncordon"
 # What stands in the place of a guard's name where a node has no host that can be repaired, and where that host was
 # asked and gave no answer at all.
 HOST, SILENT = "host", "silent_host"
@@ -186,6 +190,9 @@ def make_plan(
                     )
                     notes.append(Note(node.name, node.uid, event.value, f"the node {told}"))
                 notes.append(Note(node.name, node.uid, Event.RECOVER.value, "seen healthy"))
+                notes += _left_cordoned(node, incidents, replaced_by, situation)
+            elif incident is None and well:
+                notes += _left_cordoned(node, incidents, replaced_by, situation)
             elif incident is not None and incident.overdue(now):
                 # Whatever has become of the node, nobody is at work on it any more.
                 notes.append(Note(node.name, node.uid, Event.FAIL.value, f"{incident.rung} was never seen to end"))
@@ -490,6 +497,24 @@ def _forgotten(incidents: Iterable[Incident], policy: Policy, now: datetime) -> 
 def _awaited(incident: Incident, node: Node, now: datetime, leaving: bool) -> bool:
     """Whether a node that looks well is one that has still to go down for its reboot, or to leave."""
     return (leaving or node.boot_id == incident.boot_id) and incident.awaited(now)
+
+
+def _left_cordoned(
+    node: Node, incidents: Iterable[Incident], replaced_by: frozenset[str], situation: Situation
+) -> Iterable[Note]:
+    """A note that lifts the cordon which a replacement that has not come has left on a node that is well.
+
+    Only one that a healer has set in the course of a repair of this very node: whoever drains a node by hand in our way
+    leaves our mark as well, and works on it. Nothing is touched where people say hands off.
+    """
+    mark = read_mark(node.annotations.get(CORDONED), node.uid) if node.cordoned_by_us else None
+    if mark is None or excluded.LABEL in node.labels or paused.objection_to(node, situation):
+        return
+    for one in incidents:
+        named = (one.name, one.node, one.node_uid) == (mark.incident, node.name, node.uid)
+        if named and one.rung in replaced_by and any(moment.by == mark.by for moment in one.history):
+            message = f"cordoned for incident {one.name} at {mark.at}, whose {one.rung} has not come, and seen healthy"
+            yield Note(node.name, node.uid, UNCORDON, message, incident=one.name)
 
 
 def _held(

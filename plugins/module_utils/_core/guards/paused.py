@@ -11,6 +11,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards._base import Candidate, Guard, Situation
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Node
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.times import parse_time
 
 ANNOTATION = "selfheal.kubernetes/paused"
@@ -25,16 +26,21 @@ def holds(value: str, now: datetime) -> bool:
     return until is None or now < until
 
 
-def _objection(candidate: Candidate, situation: Situation) -> str | None:
+def objection_to(node: Node, situation: Situation) -> str | None:
+    """Why a node is to be left as it is, whatever is to be done to it."""
     owner, job = situation.policy.owner_paused, situation.policy.paused
     if owner and holds(owner, situation.now):
         return f"the cluster is paused ({owner}); the playbook selfheal.kubernetes.resume ends that"
     if job and holds(job, situation.now):
         return f"this run is paused ({job}) by its own setting"
-    value = candidate.node.annotations.get(ANNOTATION)
+    value = node.annotations.get(ANNOTATION)
     if value is None or not holds(value, situation.now):
         return None
     return f"annotation {ANNOTATION}={value!r} is on the node; take it off to allow repairs"
+
+
+def _objection(candidate: Candidate, situation: Situation) -> str | None:
+    return objection_to(candidate.node, situation)
 
 
 GUARD = Guard(

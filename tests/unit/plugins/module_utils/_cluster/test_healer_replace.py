@@ -12,7 +12,16 @@ from typing import Any
 
 import pytest
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.canary import CanaryRunner
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.client import APPLY, Answer
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import Forbidden
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.canary import Proof, Result
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.drain import (
+    CORDONED,
+    MANAGER,
+    Cordon,
+    Mark,
+    cordon_of,
+)
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.model import Phase, Verdict
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.objects import Node
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.policy import Policy
@@ -155,3 +164,115 @@ def test_a_canary_proves_the_new_node_and_not_the_old_one(monkeypatch: pytest.Mo
     one = place.kept["w1-1"]
     assert (asked, one.phase, one.successor) == (["w9"], Phase.RECOVERED, "new-w9")
     assert "canary healthy: it starts" in one.history[-1].message
+
+
+# --- a cordon of ours that a replacement has left
+
+MARK = Mark("healer-a", "w1-1", "2026-11-21T02:50:00Z", "uid-w1")
+NODE = "/api/v1/nodes/w1"
+
+
+def cordoned_place(mark: Mark = MARK, manager: str = MANAGER, **changes: Any) -> Place:
+    """A node that is well, in the course of whose replacement it was cordoned, which has not come."""
+    annotations = {CORDONED: mark.to_text(), **changes.pop("annotations", {})}
+    seen = node("w1", unschedulable=True, cordoned_by_us=True, annotations=annotations, **changes)
+    place = Place([seen, *fleet(9)], policy=POLICY)
+    place.keep(repairing("node_replace", phase=Phase.UNHEALTHY, deadline=None))
+    fields = {"f:metadata": {"f:annotations": {f"f:{CORDONED}": {}}}, "f:spec": {"f:unschedulable": {}}}
+    metadata = {
+        "name": "w1",
+        "uid": "uid-w1",
+        "annotations": dict(annotations),
+        "managedFields": [{"manager": manager, "operation": "Apply", "fieldsV1": fields}],
+    }
+    place.api.put(NODE, {"metadata": metadata, "spec": {"unschedulable": True}})
+
+    def patch(path: str, body: Any, kind: str, manager: str | None = None) -> Answer:
+        """As the API server does it for who applies nothing any more: what was theirs goes."""
+        assert (path, kind, manager, body.get("spec")) == (NODE, APPLY, MANAGER, None)
+        bare = {"name": "w1", "uid": "uid-w1", "annotations": {}, "managedFields": []}
+        place.api.writes.append(("PATCH", path))
+        return Answer(place.api.put(path, {"metadata": bare, "spec": {}}), place.api.now)
+
+    place.api.patch = patch  # type: ignore[method-assign]
+    return place
+
+
+def events(place: Place) -> list[str]:
+    return [note["event"] for note in place.notes() if note["node"] == "w1"]
+
+
+def test_a_cordon_of_ours_is_lifted_with_the_end_of_its_incident() -> None:
+    place = cordoned_place()
+    assert events(place) == ["recover", "uncordon"]
+    notes = place.notes()
+    place.healer.write_notes(notes)
+    assert place.kept["w1-1"].phase is Phase.RECOVERED
+    assert cordon_of(place.api.objects[NODE]) is Cordon.OURS
+    assert place.healer.lift_cordons(notes) == (("w1",), ())
+    assert cordon_of(place.api.objects[NODE]) is Cordon.NONE
+
+
+def test_the_time_for_a_replacement_that_does_not_come_is_awaited_before() -> None:
+    """The driver had no answer, so that it counted as asked, and the node is Ready again."""
+    place = cordoned_place()
+    place.keep(
+        replace(place.kept["w1-1"], phase=Phase.WAITING, wait_until=ago(-300), deadline=ago(-840), boot_id="boot-1")
+    )
+    assert events(place) == []
+    outcome = place.healer.verify("w1", "uid-w1", 300)
+    assert outcome.message.startswith("not replaced, the old node is still there")
+    assert events(place) == ["recover", "uncordon"]
+
+
+def test_a_cordon_that_was_left_when_its_incident_was_closed_is_lifted_by_the_next_run() -> None:
+    place = cordoned_place()
+    place.healer.write_notes(place.notes())
+    notes = place.notes()
+    assert events(place) == ["uncordon"]
+    assert place.healer.lift_cordons(notes) == (("w1",), ())
+
+
+def test_a_node_whose_incident_stays_open_stays_cordoned() -> None:
+    place = cordoned_place()
+    assert place.healer.lift_cordons(place.notes()) == ((), ())
+    assert cordon_of(place.api.objects[NODE]) is Cordon.OURS
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param(lambda: cordoned_place(replace(MARK, by="alice@desk")), id="somebody drains it in our way"),
+        pytest.param(lambda: cordoned_place(replace(MARK, incident="")), id="for no incident"),
+        pytest.param(lambda: cordoned_place(replace(MARK, incident="w1-2")), id="for another one"),
+        pytest.param(lambda: cordoned_place(replace(MARK, node_uid="uid-old")), id="of another node of its name"),
+        pytest.param(lambda: cordoned_place(labels={"selfheal.kubernetes/exclude": ""}), id="excluded"),
+        pytest.param(lambda: cordoned_place(annotations={"selfheal.kubernetes/paused": "me"}), id="paused"),
+    ],
+)
+def test_a_cordon_of_somebody_s_is_not_lifted(place: Any) -> None:
+    assert events(place()) == ["recover"]
+
+
+def test_what_somebody_has_made_theirs_in_the_meantime_is_not_lifted() -> None:
+    for theirs in (cordoned_place(manager="kubectl-edit"), cordoned_place()):
+        notes = theirs.notes()
+        theirs.healer.write_notes(notes)
+        if cordon_of(theirs.api.objects[NODE]) is Cordon.OURS:
+            other = replace(MARK, by="alice@desk", incident="")
+            theirs.api.objects[NODE]["metadata"]["annotations"][CORDONED] = other.to_text()
+        assert theirs.healer.lift_cordons(notes) == ((), ())
+        assert theirs.api.objects[NODE]["spec"]["unschedulable"]
+
+
+def test_who_may_not_lift_it_tells_people_how() -> None:
+    place = cordoned_place()
+    notes = place.notes()
+    place.healer.write_notes(notes)
+
+    def refuse(*_args: Any, **_more: Any) -> Answer:
+        raise Forbidden("no right to patch nodes")
+
+    place.api.patch = refuse  # type: ignore[method-assign]
+    lifted, [told] = place.healer.lift_cordons(notes)
+    assert lifted == () and told.startswith("w1: cordoned for incident w1-1") and "kubectl uncordon w1" in told
