@@ -152,6 +152,7 @@ options:
     default: {}
 requirements:
   - kubernetes >= 30
+  - PyYAML >= 6
 notes:
   - Runs on the controller or in an execution environment, against the API server; no host of the cluster is touched.
 """

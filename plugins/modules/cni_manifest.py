@@ -55,7 +55,7 @@ options:
     choices: ["", calico, cilium, flannel]
   manifest:
     description:
-      - Path of the manifest on the controller.
+      - Absolute path of the manifest on the controller.
     type: path
   manifest_text:
     description:
@@ -108,12 +108,17 @@ EXAMPLES = r"""
     kubeconfig: ~/.kube/config
     cluster_uid: 5f3c7a0e-6f55-4f5e-9c86-0d2f1f2d7a10
     node: worker-1
-    manifest: calico.yaml
+    manifest: "{{ playbook_dir }}/calico.yaml"
     image_mirror:
       docker.io: mirror.example.org:5000
 """
 
 RETURN = r"""
+cluster_uid:
+  description: The UID of namespace C(kube-system), which the cluster has proven to have. Whoever applies the objects by other means compares it.
+  returned: success
+  type: str
+  sample: 6a3f9b1c-1111-4222-8333-0123456789ab
 network:
   description: The network plugin that runs, null if there is none. C(manager) is who makes it, if not people.
   returned: success
@@ -151,6 +156,7 @@ error_class:
 
 import hashlib
 import hmac
+import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -165,6 +171,7 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.error
     NetworkNotFound,
     SettingsError,
 )
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.kubeconfig import YAML_MISSING
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.cni import PROVIDERS, CniError
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.cni_manifest import (
     Manifest,
@@ -241,6 +248,7 @@ def main() -> t.NoReturn:
                 raise ManifestRefused(f"the manifest is not applied: {exc}") from None
         return {
             "changed": False,
+            "cluster_uid": params["cluster_uid"],
             "network": None if network is None else network.to_dict(),
             "objects": merged.objects,
             "changes": [printable(line) for line in merged.changes],
@@ -253,12 +261,12 @@ def main() -> t.NoReturn:
 
 def _manifest(params: t.Mapping[str, t.Any]) -> Manifest | None:
     """The manifest that is asked for, checked; None when none is."""
-    # Needed only here, and its lack is no matter to whoever has no manifest.
-    import yaml
-
     text, where = params["manifest_text"], "manifest_text"
     if params["manifest"]:
         where = params["manifest"]
+        # A module's working directory is not the user's, so a relative path would mean what nobody has meant.
+        if not os.path.isabs(where):
+            raise SettingsError(f"manifest: expected an absolute path, got {where}")
         try:
             with open(where, "rb") as stream:
                 data = stream.read()
@@ -272,6 +280,10 @@ def _manifest(params: t.Mapping[str, t.Any]) -> Manifest | None:
         text = data.decode("utf-8", "replace")
     if text is None:
         return None
+    try:
+        import yaml
+    except ImportError:
+        raise SettingsError(YAML_MISSING) from None
     try:
         documents = list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except yaml.YAMLError as exc:

@@ -35,7 +35,8 @@ attributes:
   diff_mode:
     support: none
   idempotent:
-    support: full
+    support: partial
+    details: A plugin with which nothing is wrong is left alone, unless O(always) or O(why) is set.
 options:
   node:
     description:

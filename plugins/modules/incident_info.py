@@ -159,7 +159,7 @@ incidents:
       type: str
       sample: null
     wait_until:
-      description: When the node must be back from a reboot that is under way, or null.
+      description: When the node must be back from a reboot that is under way, or a new one be there in its place, or null.
       type: str
       sample: null
     refused:

@@ -62,10 +62,9 @@ options:
     type: str
   known:
     description:
-      - The UIDs of the nodes that were there before, as RV(known) of O(state=surveyed). For O(state=replaced).
+      - The UIDs of the nodes that were there before, as RV(known) of O(state=surveyed). Required for O(state=replaced).
     type: list
     elements: str
-    default: []
   timeout:
     description:
       - Seconds to wait for O(state=replaced), from 10 to 7200.
@@ -169,7 +168,7 @@ def main() -> t.NoReturn:
             "state": {"type": "str", "choices": STATES, "default": "surveyed"},
             "unless_ready": {"type": "bool", "default": False},
             "gone": {"type": "str"},
-            "known": {"type": "list", "elements": "str", "default": []},
+            "known": {"type": "list", "elements": "str"},
             "timeout": {"type": "int", "default": 1800},
         },
         required_by={"token": ("holder", "node_uid")},

@@ -26,7 +26,7 @@ options:
     description:
       - Inventory host name to the list of other names and addresses that the host answers to. Empty strings are ignored.
       - A node is the host of its own name, or the one host that has its name or its C(InternalIP) as an alias.
-      - If a node that is to be repaired has no host, or several, the module fails, so that nothing is half done.
+      - The repair of a node that has no host, or several, is refused, and told to people.
     type: dict
     default: {}
   nodes:
@@ -125,7 +125,7 @@ actions:
       type: str
       sample: 1b4f0c1e5d2a4c7b9e8f7a6b5c4d3e2f
     driver:
-      description: How the machine is rebooted, the policy's C(reboot_driver), for a rung that does; else empty.
+      description: How the machine is rebooted or replaced, the policy's C(reboot_driver) or C(replace_driver), for a rung that does; else empty.
       type: str
       sample: ""
     provider_id:

@@ -321,6 +321,7 @@ def test_the_manifest_is_compared_with_the_cluster_by_the_healer_s_rights(
     options = {"cluster_uid": network.uid, "node": "w1", "manifest": str(path)}
     done = module("cni_manifest", **options)
     assert done["changes"] == ["ServiceAccount kube-system/calico-node is missing"] and not done["changed"]
+    assert done["cluster_uid"] == network.uid
     assert done["network"]["provider"] == "calico" and [o["kind"] for o in done["objects"]] == ["ServiceAccount"]
     stray = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "calico-x", "namespace": "kube-system"}}
     strange = yaml.safe_dump_all([DAEMONSET, stray])
@@ -329,6 +330,7 @@ def test_the_manifest_is_compared_with_the_cluster_by_the_healer_s_rights(
         "is nothing that a network plugin is made of": {"manifest": None, "manifest_text": strange},
         "is not YAML": {"manifest": None, "manifest_text": "a: b: c"},
         "expected one DaemonSet": {"manifest": None, "manifest_text": ""},
+        "expected an absolute path, got calico.yml": {"manifest": "calico.yml"},
         "cannot be read": {"manifest": str(tmp_path / "nowhere.yml")},
         "expected a mapping of registries": {"image_mirror": {"docker.io": ""}},
     }

@@ -144,6 +144,7 @@ def test_a_new_node_has_to_be_ready_and_the_old_one_to_leave(cluster: ControlPla
     known = replacing("surveyed")["known"]
     assert sorted(known) == sorted(cluster.uid_of(name) for name in ("w1", "w2"))
     assert "the old node is still there, no new one joined" in replacing("replaced", known=known, timeout=10)["msg"]
+    assert "missing: known" in replacing("replaced", timeout=10)["msg"], "any node would count as a new one"
     cluster.add_nodes("w9")
     assert "the old node is still there, a new one is Ready" in replacing("replaced", known=known, timeout=10)["msg"]
     cluster.must("DELETE", "/api/v1/nodes/w1")

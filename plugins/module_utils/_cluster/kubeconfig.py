@@ -16,6 +16,7 @@ import ipaddress
 import os
 import re
 import stat
+import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -25,9 +26,9 @@ from urllib.request import getproxies
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import SettingsError
 
-KUBERNETES_MISSING = (
-    "the Python package 'kubernetes' is missing from the interpreter that runs this module: install kubernetes>=30"
-)
+_MISSING = "the Python package {0!r} is missing from {1}, which runs this module: install {2}"
+KUBERNETES_MISSING = _MISSING.format("kubernetes", sys.executable, "kubernetes>=30")
+YAML_MISSING = _MISSING.format("PyYAML", sys.executable, "PyYAML>=6")
 # What else stands in an entry changes nothing for a client, or is for the official package.
 _CLUSTER_KEYS = {
     "server",
@@ -163,8 +164,10 @@ class _Merged:
 
 
 def _merge(files: Iterable[str]) -> _Merged:
-    import yaml
-
+    try:
+        import yaml
+    except ImportError:
+        raise SettingsError(YAML_MISSING) from None
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     merged = _Merged(entries={"clusters": {}, "users": {}, "contexts": {}})
     for file in files:

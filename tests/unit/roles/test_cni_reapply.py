@@ -172,9 +172,31 @@ def test_the_fence_stands_right_before_what_is_applied() -> None:
     # Behind it nothing but the very module that the lease is proven by for each of its writes.
     modules = {key for task in everything() for key in task if key.startswith(("selfheal.", "kubernetes."))}
     assert modules == {
-        *("kubernetes.core.helm_template", "kubernetes.core.k8s"),
+        *("kubernetes.core.helm_template", "kubernetes.core.k8s", "kubernetes.core.k8s_info"),
         *("selfheal.kubernetes.cni_manifest", "selfheal.kubernetes.cni_restart"),
     }
+
+
+def test_nothing_is_applied_to_another_cluster_than_the_one_that_was_looked_at() -> None:
+    [_would, do] = read("tasks/apply.yml")
+    see, stop, *_fence, apply = do["block"]
+    where = {key: value for key, value in see["kubernetes.core.k8s_info"].items() if "connection" in value}
+    assert where.items() <= apply["kubernetes.core.k8s"].items() and len(where) == 6
+    condition = Environment(autoescape=False).compile_expression(stop["when"])  # noqa: S701
+    for seen, refused in (("uid-1", False), ("uid-2", True), ("", True)):
+        values = {"__cni_reapply_seen_uid": seen, "__cni_reapply_plan": {"cluster_uid": "uid-1"}}
+        assert condition(**values) is refused
+    mapped = Environment(autoescape=False).from_string(stop["vars"]["__cni_reapply_seen_uid"])  # noqa: S701
+    assert mapped.render(__cni_reapply_cluster={"resources": [{"metadata": {"uid": "uid-1"}}]}) == "uid-1"
+    assert mapped.render(__cni_reapply_cluster={"failed": True}) == ""
+
+
+def test_without_the_collection_that_applies_it_ends_before_anything_is_included() -> None:
+    tasks = read("tasks/main.yml")
+    names = [task["name"] for task in tasks]
+    lacks = tasks[names.index("Stop if there is nothing to apply it with")]
+    assert names.index(lacks["name"]) < names.index("Mend the network of a node")
+    assert "'kubernetes.core.k8s_config_resource_name' is not filter" in lacks["when"]
 
 
 def test_what_gets_into_the_shell_was_checked() -> None:
