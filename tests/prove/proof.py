@@ -147,6 +147,11 @@ def exactly(name: str) -> str:
     return rf"(^|\.){re.escape(name)}" + ("$" if name.endswith("]") else r"(\[|$)")
 
 
+def beginning(name: str) -> str:
+    """The pattern of all tests whose names begin so."""
+    return rf"(^|\.){re.escape(name)}"
+
+
 def prove(name: str, show: Callable[[Proof], None]) -> int:
     """Show every item in a fresh clone of HEAD, then tell them all again; 0 when none is short."""
     LOGS.mkdir(parents=True, exist_ok=True)
