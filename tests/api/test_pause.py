@@ -26,6 +26,7 @@ NODES = ("w1", "w2", "w3", "w4", "w5")
 CONFIG_MAPS = "/api/v1/namespaces/self-healing/configmaps"
 CONFIG = f"{CONFIG_MAPS}/self-healing-config"
 ANNOTATION = "selfheal.kubernetes/paused"
+OTHER_UID = "0b9b5a4e-6e4f-4b55-b0b3-1a3b8a3c9d10"
 HEALING = {"monitor_only": False}
 
 
@@ -223,8 +224,8 @@ def test_mistakes_are_told_at_once_and_nothing_is_asked(sick: ControlPlane, play
     assert sick.audited(mark) == []
     one_clear_line(play("resume", mine | {"selfheal_nodes": ["W_1"]}), "node name 'W_1' is not valid")
     for playbook in ("pause", "resume"):
-        other = {"selfheal_cluster_uid": "0000", "selfheal_reason": "x"}
-        one_clear_line(play(playbook, mine | other), "wrong cluster .*, expected 0000")
+        other = {"selfheal_cluster_uid": OTHER_UID, "selfheal_reason": "x"}
+        one_clear_line(play(playbook, mine | other), f"wrong cluster .*, expected {OTHER_UID}")
     assert [a for a in sick.audited(mark) if a.mutates] == []
 
 

@@ -32,6 +32,7 @@ from ansible_collections.selfheal.kubernetes.tests.api.control_plane import (
 )
 
 NODES = ("w1", "w2", "w3", "w4", "w5")
+OTHER_UID = "0b9b5a4e-6e4f-4b55-b0b3-1a3b8a3c9d10"
 CONFIG_MAPS = "/api/v1/namespaces/self-healing/configmaps"
 STATS = {"ANSIBLE_SHOW_CUSTOM_STATS": "1"}
 # The "host" of these tests is this machine, or rather the programs of a folder on it.
@@ -423,8 +424,13 @@ RUNS_THAT_FAIL: dict[str, tuple[str, dict[str, Any], str]] = {
     ),
     "another cluster": (
         "heal",
+        HEAL | {"selfheal_cluster_uid": OTHER_UID},
+        f"wrong cluster at https://127.0.0.1:.* its kube-system UID is .*, expected {OTHER_UID}",
+    ),
+    "a UID that is none": (
+        "heal",
         HEAL | {"selfheal_cluster_uid": "0000"},
-        "wrong cluster at https://127.0.0.1:.* its kube-system UID is .*, expected 0000",
+        "selfheal_cluster_uid: expected the UID of namespace kube-system, which the playbook health tells, got 0000",
     ),
     "a name that is none": (
         "heal",
@@ -531,8 +537,14 @@ RUNS_THAT_FAIL: dict[str, tuple[str, dict[str, Any], str]] = {
     ),
     "a bootstrap of another cluster": (
         "bootstrap",
-        {"selfheal_cluster_uid": "0000", "kubeconfig": True},
-        "wrong cluster .*, expected 0000",
+        {"selfheal_cluster_uid": OTHER_UID, "kubeconfig": True},
+        f"wrong cluster .*, expected {OTHER_UID}",
+    ),
+    "a bootstrap where nobody answers": (
+        "bootstrap",
+        NOBODY,
+        r'"msg": "nothing is applied, the cluster does not say who it is: could not read namespace kube-system:'
+        r" https://\S+: [^|]*refused",
     ),
 }
 
@@ -822,6 +834,7 @@ def test_bootstrap(bare: ControlPlane, play: Play, tmp_path: Path) -> None:
     first = play("bootstrap", admin | {"selfheal_healer_kubeconfig": str(dest)})
     assert first.code == 0, first.output
     assert f"is prepared: cluster {bare.uid}" in said(first)
+    assert '"optional rights of the healer now: none"' in said(first)
     assert f"\"the healer's kubeconfig: {dest}, its token lasts until " in said(first)
     again = play("bootstrap", admin)
     assert again.code == 0 and "changed=0" in again.output, again.output

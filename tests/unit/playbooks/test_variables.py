@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 
+import pytest
 import yaml
 
 from lab.paths import CHECKOUT
@@ -34,3 +37,19 @@ def test_the_readme_names_what_a_user_may_set() -> None:
     readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
     told = set(re.findall(r"selfheal_[a-z_]*[a-z]\b", readme))
     assert used() - told == set()
+
+
+@pytest.mark.parametrize("playbook", sorted(path.stem for path in PLAYBOOKS.glob("*.yml")))
+def test_every_playbook_refuses_a_uid_that_is_none_before_it_asks_anybody(playbook: str) -> None:
+    options = ("-e", "selfheal_cluster_uid=UID", "-e", "selfheal_kubeconfig=/nowhere")
+    done = subprocess.run(
+        ["ansible-playbook", "-i", "localhost,", f"selfheal.kubernetes.{playbook}", *options],
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    said = " ".join((done.stdout + done.stderr).split())
+    told = "selfheal_cluster_uid: expected the UID of namespace kube-system, which the playbook health tells, got UID"
+    assert done.returncode == 2 and told in said and "nowhere" not in said, said
