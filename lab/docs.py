@@ -87,6 +87,13 @@ what runs on the node: it waits for the check's threshold, and asks more guards.
 repair: it is told, and people are asked for.
 
 """
+FEW_ATTEMPTS = """\
+With both drivers set, the ladders of {reasons}
+have {rungs} rungs, and `max_attempts` is {most} by default: their last rung takes `max_attempts: {rungs}`, or people
+get the node before. A rung that is marked **left out** is so by the check's default remedy; setting `remedies` can give
+the check a stronger one.
+
+"""
 POLICY_INTRO = f"""
 # Policy: every setting
 
@@ -268,11 +275,21 @@ def guards_page() -> str:
     def steered(names: Iterable[str]) -> str:
         return ", ".join(f"`{name}` ({shown(name)})" for name in names) or "nothing"
 
-    def rung_line(number: int, rung: Rung) -> str:
+    def check_of(reason: str) -> Check:
+        [check] = [check for check in CHECKS if reason in check.reasons]
+        return check
+
+    def allowed(reason: str) -> list[Rung]:
+        return [rung for rung in LADDERS[reason] if check_of(reason).remedy.includes(rung.remedy)]
+
+    def rung_line(number: int, rung: Rung, reason: str) -> str:
         kind = "disruptive" if rung.disruptive else "soft"
         back = ", then the node is waited for" if rung.waits else ""
         only = f", only with `{rung.driver}`" if rung.driver else ""
-        return f"{number}. {rung.about} (`{rung.name}`, {rung.remedy}, {kind}, at most {rung.deadline} s{back}{only})"
+        check = check_of(reason)
+        out = "" if rung in allowed(reason) else f" **left out**: the remedy of `{check.name}` is {check.remedy}"
+        what = f"`{rung.name}`, {rung.remedy}, {kind}, at most {rung.deadline} s{back}{only}"
+        return f"{number}. {rung.about} ({what}){out}"
 
     guards = table(
         ("Guard", "What it is for", "Steered by", "Refusal"),
@@ -281,11 +298,15 @@ def guards_page() -> str:
     ladders = table(
         ("Reason", "Rungs"),
         [
-            (f"`{reason}`", "<br>".join(rung_line(number, rung) for number, rung in enumerate(rungs, 1)))
+            (f"`{reason}`", "<br>".join(rung_line(number, rung, reason) for number, rung in enumerate(rungs, 1)))
             for reason, rungs in LADDERS.items()
         ],
     )
-    return f"{HEADER}{GUARDS_INTRO}{guards}{LADDERS_INTRO}{ladders}"
+    most, longest = Policy().max_attempts, max(len(allowed(reason)) for reason in LADDERS)
+    above = [f"`{reason}`" for reason in LADDERS if len(allowed(reason)) == longest]
+    named = f"{', '.join(above[:-1])} and {above[-1]}"
+    few = FEW_ATTEMPTS.format(reasons=named, rungs=longest, most=most)
+    return f"{HEADER}{GUARDS_INTRO}{guards}{LADDERS_INTRO}{few}{ladders}"
 
 
 def policy_page() -> str:
