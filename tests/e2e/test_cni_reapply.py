@@ -307,7 +307,7 @@ def test_heal_puts_back_a_network_plugin_that_was_changed_by_mistake(
             cluster.kubectl("label", "node", one.name, "drill=net", "--overwrite")
     selector = json.dumps({"spec": {"template": {"spec": {"nodeSelector": {"drill": "net"}}}}})
     cluster.kubectl("patch", "daemonset", "calico-node", "-n", "kube-system", "-p", selector)
-    wait_for(lambda: condition(healthy, node) == "CalicoIsDown", f"Calico tells that it leaves {node}")
+    wait_for(lambda: condition(healthy, node) == "CalicoIsDown", f"Calico tells that it leaves {node}", 240)
     cluster.kubectl("rollout", "status", "-n", "kube-system", "daemonset/calico-node", "--timeout=240s")
     noticed = healthy.heal()
     assert noticed.code == 0 and "CalicoIsDown" in noticed.output, noticed.output
@@ -360,7 +360,7 @@ def test_a_daemonset_that_was_deleted_is_made_anew_with_the_settings_of_the_clus
     refused = reapply(healthy, node, cni_reapply_manifest=str(path))
     assert refused.code == 2 and "it is calico 3.20.0, older than" in refused.output, refused.output
     refused = reapply(healthy, node, cni_reapply_manifest=str(manifest), cni_reapply_provider="cilium")
-    assert refused.code == 2 and "expected one DaemonSet cilium" in refused.output, refused.output
+    assert refused.code == 2 and "it is a manifest of calico, expected one of cilium" in refused.output, refused.output
 
     check = reapply(healthy, node, "--check", cni_reapply_manifest=str(manifest))
     assert check.code == 0 and check.changed == 1, check.output
