@@ -66,7 +66,9 @@ class ActionModule(ActionBase):
         check_bundle_name(name)
         for number, one in enumerate(given["commands"]):
             if not isinstance(one.get("name"), str) or not str(one.get("share", "")).isdigit():
-                raise BundleError(f"commands[{number}]: expected a name and a share, which is a number, got {sorted(one)}")
+                raise BundleError(
+                    f"commands[{number}]: expected a name and a share, which is a number, got {sorted(one)}"
+                )
         room = limits({one["name"]: int(one["share"]) for one in given["commands"]}, given["max_bytes"])
         made: dict[str, t.Any] = {"name": name, "limits": room, "reason": folder.why_not(given["dir"])}
         if given["state"] == "planned" or self._task.check_mode:
