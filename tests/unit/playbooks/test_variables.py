@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
@@ -53,3 +54,19 @@ def test_every_playbook_refuses_a_uid_that_is_none_before_it_asks_anybody(playbo
     said = " ".join((done.stdout + done.stderr).split())
     told = "selfheal_cluster_uid: expected the UID of namespace kube-system, which the playbook health tells, got UID"
     assert done.returncode == 2 and told in said and "nowhere" not in said, said
+
+
+def test_a_name_that_is_misspelt_for_one_host_is_refused_too(tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts.ini"
+    inventory.write_text("w-1 selfheal_node=worker-1\nw-2 selfheal_nod=worker-2\n", encoding="utf-8")
+    done = subprocess.run(
+        ["ansible-playbook", "-i", str(inventory), "selfheal.kubernetes.heal", "-e", "selfheal_kubeconfig=/nowhere"],
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    said = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode == 2 and "selfheal_nod: not a variable of selfheal.kubernetes" in said, said
+    assert "selfheal_node: not" not in said and "nowhere" not in said, said
