@@ -435,8 +435,13 @@ class _Judge:
             for host in self.hosts
             if host not in answering
         )
-        counted = f"{len(running)} of {voters or len(self.hosts)} members answer ({', '.join(running) or 'none'})"
-        needed = f"{quorum(voters or len(self.hosts))} must be healthy for it to work"
+        total = voters or len(self.hosts)
+        counted = f"{len(running)} of {total} members answer ({', '.join(running) or 'none'})"
+        needed = f"{quorum(total)} must be healthy for it to work"
+        unseen = [host for host, look in self.hosts.items() if look.trouble]
+        if unseen and total - (len(self.hosts) - len(running) - len(unseen)) >= quorum(total):
+            # A wrong key of ours must send nobody to a page on which data can be lost.
+            return f"nobody knows whether etcd has its quorum: {counted}, and {left}; make those hosts answer first"
         return (
             f"etcd has no quorum: {counted}, none of them is healthy, and {needed};"
             f" nothing of it is changed, see {RUNBOOK}{f' ({left})' if left else ''}"

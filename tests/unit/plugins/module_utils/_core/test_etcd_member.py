@@ -377,6 +377,21 @@ def test_without_a_quorum_nothing_is_done_and_the_numbers_are_told() -> None:
     assert "0 of 3 members answer (none)" in etcd.plan(3).refusal
 
 
+def test_hosts_that_could_not_be_asked_say_nothing_of_the_quorum() -> None:
+    etcd = Etcd.of(3)
+    for one in etcd.machines:
+        one.answers = False
+    refusal = etcd.plan(3).refusal
+    assert refusal.startswith("nobody knows whether etcd has its quorum: 0 of 3 members answer (none)"), refusal
+    assert "host-1" in refusal and "make those hosts answer first" in refusal and "etcd-quorum-lost" not in refusal
+    # Two that were looked at and are dead are a lost quorum, whatever the third one is.
+    etcd = Etcd.of(3)
+    etcd.machines[0].answers = False
+    etcd.machines[1].lose()
+    etcd.machines[2].lose()
+    assert "etcd has no quorum: 0 of 3 members answer (none)" in etcd.plan(3).refusal
+
+
 def test_quorum_is_counted_without_the_member_and_only_with_those_that_could_be_asked() -> None:
     etcd = lost(5, 5)
     etcd.machines[3].lose()
