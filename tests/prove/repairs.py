@@ -152,6 +152,13 @@ PROVIDERS: Mapping[str, tuple[str, ...]] = {
     "Redfish against the emulator of sushy-tools": (
         "test_redfish.test_the_machine_is_reset_once_and_nothing_is_taken_on_trust",
     ),
+    "Hetzner Cloud against an emulator of its documented API: reset once at most, whatever the reply": (
+        "test_hetzner.test_a_machine_is_reset_once_at_most_whatever_the_reply",
+    ),
+    "a machine that somebody has switched off stays off, unless it is wanted on (Redfish, IPMI)": (
+        "test_redfish.test_a_machine_that_somebody_has_switched_off_is_left_alone",
+        "test_ipmi.test_a_machine_that_is_on_is_reset_and_one_that_is_off_only_if_that_is_wanted",
+    ),
 }
 
 
