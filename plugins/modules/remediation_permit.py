@@ -73,8 +73,18 @@ message:
   returned: success
   type: str
   sample: "the cluster is paused (by me@here: the network is being moved); the playbook selfheal.kubernetes.resume ends that"
-act_within:
-  description: Within how many seconds it has to begin, so that the lease outlasts it; 0 if no lease was asked for.
+guard:
+  description: Which of the guards says no, V(monitor_only), V(paused) or V(excluded), or V(policy) for settings that cannot be used; empty if none does.
+  returned: success
+  type: str
+  sample: paused
+braked:
+  description: Whether the cluster's owner has set C(monitor_only) in ConfigMap C(self-healing-config), which no job can lift.
+  returned: success
+  type: bool
+  sample: false
+act_within_seconds:
+  description: Within how many seconds it has to begin, so that the lease outlasts it; 0 if no lease was asked for, and in check mode.
   returned: success
   type: int
   sample: 180
@@ -98,6 +108,8 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import
 )
 
 SECONDS_RANGE = (1, 240)
+# As these guards are called where a plan asks them.
+BRAKE, PAUSED = "monitor_only", "paused"
 
 
 def main() -> t.NoReturn:
@@ -122,40 +134,47 @@ def main() -> t.NoReturn:
         client, policy = open_cluster(module)
         now = identify(client, params["cluster_uid"]).date
 
-        def objection() -> str:
+        def objection() -> tuple[str, str]:
             if policy.braked:
-                return "the cluster's ConfigMap self-healing-config sets monitor_only: its owner has to lift it"
+                return BRAKE, "the cluster's ConfigMap self-healing-config sets monitor_only: its owner has to lift it"
             if policy.monitor_only:
-                return "policy.monitor_only is on: set it to false to heal"
+                return BRAKE, "policy.monitor_only is on: set it to false to heal"
             if policy.trouble:
-                return f"the cluster's settings cannot be used: {policy.trouble}"
+                return "policy", f"the cluster's settings cannot be used: {policy.trouble}"
             if policy.owner_paused and holds(policy.owner_paused, now):
-                return (
-                    f"the cluster is paused ({policy.owner_paused}); the playbook selfheal.kubernetes.resume ends that"
-                )
+                by = policy.owner_paused
+                return PAUSED, f"the cluster is paused ({by}); the playbook selfheal.kubernetes.resume ends that"
             if policy.paused and holds(policy.paused, now):
-                return f"this run is paused ({policy.paused}) by its own setting"
+                return PAUSED, f"this run is paused ({policy.paused}) by its own setting"
             return _node_objection()
 
-        def _node_objection() -> str:
-            if not params["node"]:
-                return ""
+        def _node_objection() -> tuple[str, str]:
+            node = params["node"]
+            if not node:
+                return "", ""
             try:
-                meta = client.get(f"/api/v1/nodes/{params['node']}").body.get("metadata") or {}
+                meta = client.get(f"/api/v1/nodes/{node}").body.get("metadata") or {}
             except NotFound:
-                return ""
+                return "", ""
             paused = (meta.get("annotations") or {}).get(ANNOTATION)
             if paused is not None and holds(paused, now):
-                return f"annotation {ANNOTATION}={paused!r} is on node {params['node']}; take it off to allow repairs"
+                return PAUSED, f"annotation {ANNOTATION}={paused!r} is on node {node}; take it off to allow repairs"
             excluded = (meta.get("labels") or {}).get(LABEL)
-            return "" if excluded is None else f"label {LABEL}={excluded!r} excludes node {params['node']}"
+            return ("", "") if excluded is None else ("excluded", f"label {LABEL}={excluded!r} excludes node {node}")
 
-        message = printable(objection())
+        guard, message = objection()
         within = 0
-        if not message and params["token"] is not None and not module.check_mode:
+        if not guard and params["token"] is not None and not module.check_mode:
             lease.renew(client, params["holder"], params["token"], policy.lease_duration)
             within = policy.lease_duration - params["seconds"]
-        return {"changed": False, "proceed": not message, "message": message, "act_within": within}
+        return {
+            "changed": False,
+            "proceed": not guard,
+            "guard": guard,
+            "braked": policy.braked,
+            "message": printable(message),
+            "act_within_seconds": within,
+        }
 
     run(module, body)
 

@@ -40,7 +40,7 @@ def test_a_step_that_may_be_taken_renews_the_lease_which_outlasts_it(ask: Ask, c
     cluster.must("PATCH", HEALER_LEASE, {"spec": {"renewTime": micro(200)}})
     said = ask()
     assert (said["proceed"], said["message"], said["changed"]) == (True, "", False)
-    assert said["act_within"] == HEALING.lease_duration - 110
+    assert said["act_within_seconds"] == HEALING.lease_duration - 110
     renewed = datetime.fromisoformat(cluster.get(HEALER_LEASE)["spec"]["renewTime"])
     assert renewed > datetime.now(UTC) - timedelta(seconds=60)
     # A node that the cluster does not have has nobody who could say no.
@@ -58,8 +58,8 @@ def test_a_lease_that_has_passed_on_or_run_out_is_an_error(ask: Ask, cluster: Co
 def test_without_a_lease_it_only_looks(ask: Ask, cluster: ControlPlane) -> None:
     before = cluster.get(HEALER_LEASE)["spec"]
     said = ask(holder=None, token=None)
-    assert (said["proceed"], said["act_within"]) == (True, 0)
-    assert ask(check_mode=True)["act_within"] == 0
+    assert (said["proceed"], said["act_within_seconds"]) == (True, 0)
+    assert ask(check_mode=True)["act_within_seconds"] == 0
     assert cluster.get(HEALER_LEASE)["spec"] == before
 
 
@@ -98,7 +98,8 @@ def test_a_node_may_be_left_out(ask: Ask, cluster: ControlPlane, metadata: dict[
 
 
 def test_healing_is_off_by_default_and_another_cluster_is_none_of_ours(ask: Ask) -> None:
-    assert "policy.monitor_only is on" in ask(policy={})["message"]
+    said = ask(policy={})
+    assert (said["guard"], said["braked"]) == ("monitor_only", False) and "policy.monitor_only is on" in said["message"]
     assert ask(cluster_uid="0b9b5a4e-6e4f-4b55-b0b3-1a3b8a3c9d10")["error_class"] == "WrongCluster"
     assert ask(node="no/name")["error_class"] == "InvalidName"
     assert ask(seconds=900)["error_class"] == "SettingsError"

@@ -110,8 +110,8 @@ def step(name: str) -> dict[str, str]:
 
 WHOLE = ("keep", "out", "add", "finish")
 BEGIN = [step("keep")] * 2
-YES = {"proceed": True, "message": "", "act_within": 50}
-NO = {"proceed": False, "message": "the cluster is paused", "act_within": 0}
+YES = {"proceed": True, "guard": "", "braked": False, "message": "", "act_within_seconds": 50}
+NO = {"proceed": False, "guard": "paused", "braked": False, "message": "the cluster is paused", "act_within_seconds": 0}
 SICK = {"refusal": "etcd has no quorum"}
 
 
