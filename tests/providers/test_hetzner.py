@@ -28,11 +28,11 @@ RESET = f"POST /v1/servers/{SERVER}/actions/reset"
 
 
 def ask(
-    cloud: Cloud, folder: Path, where: Mapping[str, object] = SILENT, token: str = TOKEN, server: str = SERVER
+    cloud: Cloud, folder: Path, where: Mapping[str, object] | None = None, token: str = TOKEN, server: str = SERVER
 ) -> str:
-    """Run the role for a host that never restarts; its output, in which no token may be."""
+    """Run the role for a host that is silent, and never restarts; its output, in which no token may be."""
     with serve(cloud) as url:
-        code, output = reboot("hetzner", "h1", folder, where, instance=server, token=token, url=url)
+        code, output = reboot("hetzner", "h1", folder, where or SILENT, instance=server, token=token, url=url)
     assert code == 2 and token not in output, output
     return output
 

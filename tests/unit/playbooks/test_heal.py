@@ -231,6 +231,20 @@ def test_a_certificate_that_has_ended_is_renewed_instead_of_a_restart_alone() ->
     assert certificates["vars"]["__kubelet_certificates_fence"] == "{{ repair_node_fence }}"
 
 
+def test_the_first_turn_is_taken_however_slow_the_controller_is_to_begin() -> None:
+    [slot] = read(PLAYBOOKS / "tasks" / "slot.yml")
+    condition = Environment(autoescape=False).compile_expression(slot["block"][0]["when"])  # noqa: S701
+    for left, taken, over, turn in (
+        (True, False, False, True),
+        (False, False, False, True),
+        (False, True, False, False),
+        (False, False, True, False),
+        (True, True, False, True),
+    ):
+        asked = {"__selfheal_time_is_left": left, "__selfheal_taken": taken, "__selfheal_over": over}
+        assert bool(condition(**asked)) is turn, asked
+
+
 def test_every_rung_has_a_role_with_an_entry_point_for_it() -> None:
     for rung in {rung for ladder in LADDERS.values() for rung in ladder}:
         role = ROLES / rung.role.removeprefix("selfheal.kubernetes.")
