@@ -433,6 +433,8 @@ def collections(lane: Lane, extra: str = "") -> dict[str, Path]:
     """The collections that ours and its lab need, or an extra does, at the pinned versions: name to folder."""
     table = versions()["python"]
     wanted: dict[str, str] = (table["extras"][extra] if extra else table)["collections"]
+    if not wanted:
+        return {}
     package = table["ansible"]
 
     def make(folder: Path) -> None:

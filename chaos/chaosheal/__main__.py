@@ -1,0 +1,116 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""``python -m chaosheal``: take faults back, say what is broken, and list what there is."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from chaosheal.faults import FAULTS
+from chaosheal.hands import Hands
+from chaosheal.injection import Breaker
+from chaosheal.journal import Journal, still_broken
+from chaosheal.model import ChaosError
+from chaosheal.verdict import EXIT, Arm
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns 0 when what was asked for is done, 1 when something is left, 2 when it cannot be done."""
+    parser = argparse.ArgumentParser(prog="python -m chaosheal", description="Faults for clusters that may be broken.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("faults", help="list every fault, with what may be chosen about it")
+    for name, about in (("broken", "say what is broken"), ("undo", "take back all that is broken")):
+        command = commands.add_parser(name, help=about)
+        command.add_argument("journal", type=Path, help="the journal of what was broken")
+        command.add_argument("kubeconfig", help="of the cluster, with all rights")
+        command.add_argument("--engine", default="docker", help="what runs the nodes (default: docker)")
+    run = commands.add_parser("run", help="run an experiment with a healer at work, or without one, and judge it")
+    run.add_argument("experiment", type=Path, help="the experiment's file")
+    run.add_argument("--arm", choices=[arm.value for arm in Arm], default=Arm.HEALED.value, help="with a healer or not")
+    run.add_argument("--folder", type=Path, required=True, help="where what happens is written down")
+    run.add_argument("--inventory", default="", help="of the healer")
+    run.add_argument("--healer-kubeconfig", default="", help="of the healer")
+    run.add_argument("--variables", default="{}", help="of the healer's run, as JSON")
+    dead_man = commands.add_parser("dead-man", help="wait, then take one fault back")
+    for word in ("journal", "kubeconfig", "engine", "ident", "seconds"):
+        dead_man.add_argument(word)
+    options = parser.parse_args(arguments)
+    try:
+        if options.command == "faults":
+            return _list()
+        if options.command == "run":
+            return _run(options)
+        journal = Journal(Path(options.journal))
+        if options.command == "broken":
+            return _broken(journal)
+        breaker = Breaker(Hands(options.kubeconfig, options.engine), journal)
+        if options.command == "undo":
+            return _undo(breaker, None)
+        return _wait(breaker, journal, options.ident, float(options.seconds))
+    except ChaosError as error:
+        print(f"chaosheal: {error}", file=sys.stderr)
+        return 2
+
+
+def _list() -> int:
+    for name, fault in sorted(FAULTS.items()):
+        print(f"{name}: {fault.about}")
+        for called, param in fault.params.items():
+            limits = f", {param.limits[0]} to {param.limits[1]}" if param.limits else ""
+            words = f", one of {', '.join(param.choices)}" if param.choices else ""
+            print(f"    {called} ({param.kind.__name__}{limits}{words}; default {param.default}): {param.about}")
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    from chaosheal.runner import Run
+
+    try:
+        variables = json.loads(options.variables)
+    except ValueError as exc:
+        raise ChaosError(f"--variables: expected JSON, got {options.variables[:80]!r}: {exc}") from None
+    run = Run(
+        options.experiment,
+        options.folder,
+        options.inventory,
+        options.healer_kubeconfig,
+        variables,
+        Arm(options.arm),
+    )
+    verdict = run.carry_out()
+    print(f"{verdict.word.value}: {verdict.why}")
+    return EXIT[verdict.word]
+
+
+def _broken(journal: Journal) -> int:
+    for entry in still_broken(journal.entries()):
+        print(f"{entry.ident} {entry.fault} on {entry.node}, {entry.phase}")
+    return 0
+
+
+def _undo(breaker: Breaker, idents: Sequence[str] | None) -> int:
+    left = breaker.undo(idents)
+    for line in left:
+        print(f"chaosheal: {line}", file=sys.stderr)
+    return 1 if left else 0
+
+
+def _wait(breaker: Breaker, journal: Journal, ident: str, seconds: float) -> int:
+    end = time.time() + seconds
+    while time.time() < end:
+        # Whoever takes it back before ends the wait as well.
+        if not [one for one in still_broken(journal.entries()) if one.ident == ident]:
+            return 0
+        time.sleep(min(5.0, max(0.1, end - time.time())))
+    return _undo(breaker, [ident])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Actions: break, and mend."""
+
+# The Chaos Toolkit reads annotations as they stand, so they must not be turned into strings by a future import.
+from typing import Any
+
+from chaoslib.exceptions import ActivityFailed
+from chaoslib.types import Configuration
+
+from chaosheal.activities import told
+from chaosheal.injection import DEAD_MAN_SECONDS
+from chaosheal.setup import breaker_of
+
+__all__ = ["inject_fault", "undo_faults"]
+
+
+@told
+def inject_fault(
+    fault: str,
+    target: dict[str, Any] | None = None,
+    params: dict[str, Any] | None = None,
+    lasts: float = DEAD_MAN_SECONDS,
+    configuration: Configuration = None,
+) -> list[dict[str, Any]]:
+    """Bring a fault about on some nodes, and see that it took effect.
+
+    ``fault`` is one of ``python -m chaosheal faults``, and ``params`` what may be chosen about it. ``target`` has
+    ``names`` (a list of nodes), or any of ``role`` (worker or control-plane), ``label`` (key=value), ``count`` (1) and
+    ``seed``. After ``lasts`` seconds it is taken back even if this program is no more. Returns ident, fault, node, the
+    time, and how many seconds it took until the fault was seen, for each node.
+
+    Fails, with everything as it was, if the cluster is not marked as one that may be broken, if more nodes would be
+    broken than ``chaosheal_max_nodes`` and ``chaosheal_max_percent`` allow, or if the fault did not take effect.
+    """
+    return [one.to_dict() for one in breaker_of(configuration).inject(fault, target, params, float(lasts))]
+
+
+@told
+def undo_faults(idents: list[str] | None = None, configuration: Configuration = None) -> int:
+    """Take faults back, all that the journal knows if none is named; returns 0, and fails if something is left."""
+    left = breaker_of(configuration).undo(idents)
+    if left:
+        raise ActivityFailed("; ".join(left))
+    return 0

@@ -1,0 +1,86 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every fault that there is. A new one is a file in this folder, and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from chaosheal.faults import (
+    api_server_loss,
+    api_server_slow,
+    cni_corrupt,
+    cni_removed,
+    controller_manager_loss,
+    cpu_starvation,
+    credentials_revoked,
+    disk_pressure,
+    etcd_loss,
+    kube_proxy_loss,
+    kubelet_bad_config,
+    kubelet_crash_loop,
+    kubelet_hang,
+    kubelet_kill,
+    kubelet_stop,
+    memory_pressure,
+    node_crash,
+    node_freeze,
+    node_reboot,
+    packet_loss,
+    partition,
+    pid_pressure,
+    pod_crash_loop,
+    pod_image_pull,
+    runtime_hang,
+    runtime_stop,
+    scheduler_loss,
+)
+from chaosheal.model import ChaosError, Fault
+
+FAULTS: Mapping[str, Fault] = MappingProxyType(
+    {
+        module.FAULT.name: module.FAULT
+        for module in (
+            api_server_loss,
+            api_server_slow,
+            cni_corrupt,
+            cni_removed,
+            controller_manager_loss,
+            cpu_starvation,
+            credentials_revoked,
+            disk_pressure,
+            etcd_loss,
+            kube_proxy_loss,
+            kubelet_bad_config,
+            kubelet_crash_loop,
+            kubelet_hang,
+            kubelet_kill,
+            kubelet_stop,
+            memory_pressure,
+            node_crash,
+            node_freeze,
+            node_reboot,
+            packet_loss,
+            partition,
+            pid_pressure,
+            pod_crash_loop,
+            pod_image_pull,
+            runtime_hang,
+            runtime_stop,
+            scheduler_loss,
+        )
+    }
+)
+
+
+def fault_named(name: str) -> Fault:
+    """The fault of that name.
+
+    :raises ChaosError: there is none.
+    """
+    if name not in FAULTS:
+        raise ChaosError(f"there is no fault {ascii(name)[:60]}; expected one of {', '.join(sorted(FAULTS))}")
+    return FAULTS[name]

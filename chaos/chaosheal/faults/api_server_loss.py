@@ -1,0 +1,11 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A control plane without its API server."""
+
+from __future__ import annotations
+
+from chaosheal.faults._manifests import lost
+
+FAULT = lost("api_server_loss", "kube-apiserver", "kube-apiserver", "the API server's manifest is gone, and it with it")
