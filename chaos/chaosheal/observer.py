@@ -1,0 +1,84 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Somebody who is neither the healer nor the one who breaks things, and looks at the cluster all the time."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import UTC, datetime
+from typing import Any
+
+from chaosheal.hands import Hands
+from chaosheal.history import History
+from chaosheal.model import ChaosError
+
+SECONDS = 2.0
+# Of a node whose kubelet is alive; it renews its Lease every ten seconds or oftener.
+LEASE_SECONDS = 40.0
+PRESSURES = ("DiskPressure", "MemoryPressure", "PIDPressure")
+# What every node needs to be of use: the DaemonSets of its network.
+DAEMONSETS = (("kube-system", "kube-proxy"), ("kube-system", "calico-node"))
+
+
+class Observer:
+    """Takes a sample every two seconds, in a thread of its own, until it is told to end."""
+
+    def __init__(self, hands: Hands, history: History, expected: int) -> None:
+        self._hands, self._history, self._expected = hands, history, expected
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._look, name="observer", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the sample that is being taken."""
+        self._end.set()
+        self._thread.join(60)
+
+    def _look(self) -> None:
+        while not self._end.is_set():
+            wrong = look(self._hands, self._expected)
+            self._history.tell("sample", good=not wrong, wrong=wrong[:10])
+            self._end.wait(SECONDS)
+
+
+def look(hands: Hands, expected: int) -> list[str]:
+    """What is wrong now; empty if nothing is."""
+    try:
+        items = json.loads(hands.kubectl("get", "nodes,leases,daemonsets", "-A", "-o", "json", seconds=15).output)[
+            "items"
+        ]
+    except (ChaosError, ValueError) as exc:
+        return [f"the API server does not answer: {' '.join(str(exc).split())[:200]}"]
+    return wrong_with(items, expected, datetime.now(UTC))
+
+
+def wrong_with(items: list[dict[str, Any]], expected: int, now: datetime) -> list[str]:
+    """What is wrong with a cluster that has these nodes, Leases and DaemonSets. Pure."""
+    nodes = [item for item in items if item["kind"] == "Node"]
+    leases = {item["metadata"]["name"]: item for item in items if item["kind"] == "Lease"}
+    wrong = [] if len(nodes) >= expected else [f"{len(nodes)} nodes, expected {expected}"]
+    for node in nodes:
+        name = node["metadata"]["name"]
+        conditions = {one["type"]: one["status"] for one in node["status"].get("conditions") or ()}
+        if conditions.get("Ready") != "True":
+            wrong.append(f"{name}: Ready is {conditions.get('Ready', 'not told')}")
+        wrong += [f"{name}: {kind}" for kind in PRESSURES if conditions.get(kind) == "True"]
+        if node["spec"].get("unschedulable"):
+            wrong.append(f"{name}: is cordoned")
+        renewed = (leases.get(name, {}).get("spec") or {}).get("renewTime")
+        age = (now - datetime.fromisoformat(renewed)).total_seconds() if renewed else None
+        if age is None or age > LEASE_SECONDS:
+            wrong.append(f"{name}: its Lease is {'not there' if age is None else f'{age:.0f} s old'}")
+    for item in items:
+        place = (item["metadata"].get("namespace", ""), item["metadata"]["name"])
+        if item["kind"] == "DaemonSet" and place in DAEMONSETS:
+            ready = (item.get("status") or {}).get("numberReady", 0)
+            if ready < len(nodes):
+                wrong.append(f"{place[1]}: {ready} of {len(nodes)} pods are ready")
+    return wrong

@@ -1,0 +1,206 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A run of an experiment: the Chaos Toolkit carries it out, and we look, judge and tidy up around it.
+
+python -m chaosheal run experiments/kubelet-stopped.json --inventory hosts.json --healer-kubeconfig healer.yml
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chaosheal import fingerprint
+from chaosheal.healer import Healer
+from chaosheal.history import History
+from chaosheal.injection import Breaker
+from chaosheal.invariants import broken
+from chaosheal.model import ChaosError
+from chaosheal.observer import Observer, look
+from chaosheal.setup import breaker_of, hands_of
+from chaosheal.verdict import GOOD_IN_A_ROW, Arm, Verdict, judge
+
+LOOK_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What an experiment says of itself, for us: in its ``extensions``, and the budget in its ``configuration``.
+
+    :ivar ident: what it is called in tables.
+    :ivar recovers: whether the healer has to make the fault good; otherwise it must do nothing about it.
+    :ivar budget: seconds from the effect to the recovery, at most; for so long a run without a healer is looked at.
+    :ivar healer: variables of the healer's run.
+    """
+
+    ident: str
+    recovers: bool
+    budget: float
+    healer: Mapping[str, Any] = field(default_factory=dict)
+
+
+def promise_of(experiment: Mapping[str, Any]) -> Promise:
+    """Out of the experiment's own file.
+
+    :raises ChaosError: it has none, or one that makes no sense.
+    """
+    mine = [one for one in experiment.get("extensions") or () if one.get("name") == "chaosheal"]
+    try:
+        [told] = mine
+        promise = Promise(
+            ident=str(told["id"]),
+            recovers=bool(told["recovers"]),
+            budget=float(experiment["configuration"]["budget"]),
+            healer=dict(told.get("healer") or {}),
+        )
+    except (KeyError, TypeError, ValueError) as exc:
+        raise ChaosError(
+            f"the experiment needs an extension chaosheal with id and recovers, and a budget: {exc!r}"
+        ) from None
+    if promise.budget <= 0:
+        raise ChaosError(f"configuration: budget: expected seconds above 0, got {promise.budget:g}")
+    return promise
+
+
+def load(path: Path) -> dict[str, Any]:
+    """An experiment's file, as the Chaos Toolkit reads it, and found to be one by its rules.
+
+    :raises ChaosError: it is none.
+    """
+    from chaoslib.exceptions import ChaosException
+    from chaoslib.experiment import ensure_experiment_is_valid
+    from chaoslib.loader import load_experiment
+
+    try:
+        experiment: dict[str, Any] = load_experiment(str(path))
+        ensure_experiment_is_valid(experiment)
+    except ChaosException as exc:
+        raise ChaosError(f"{path} is no experiment: {' '.join(str(exc).split())[:300]}") from None
+    return experiment
+
+
+class Run:
+    """One run of one experiment in one arm.
+
+    :param folder: where what happens is written down.
+    :param healing: variables of the healer's run that hold for every experiment.
+    """
+
+    def __init__(
+        self, path: Path, folder: Path, inventory: str, healer_kubeconfig: str, healing: Mapping[str, Any], arm: Arm
+    ) -> None:
+        self._experiment = load(path)
+        self._promise = promise_of(self._experiment)
+        self._folder, self._arm = folder, arm
+        self._inventory, self._healer_kubeconfig, self._healing = inventory, healer_kubeconfig, healing
+        self._configuration = {
+            **(self._experiment.get("configuration") or {}),
+            "chaosheal_journal": str(folder / "faults.jsonl"),
+        }
+        self._hands = hands_of(self._configuration)
+        self._breaker: Breaker = breaker_of(self._configuration)
+        self._history = History(folder / "events.jsonl")
+
+    def carry_out(self) -> Verdict:
+        """Carry it out and judge it; whatever happens, what was broken is taken back before this comes back."""
+        promise, history = self._promise, self._history
+        nodes = self._hands.nodes()
+        observer = Observer(self._hands, history, len(nodes))
+        before = fingerprint.take(self._hands, nodes)
+        history.tell("begun", experiment=promise.ident, arm=self._arm.value, nodes=[node.name for node in nodes])
+        wrong = look(self._hands, len(nodes))
+        history.tell("gate", ok=not wrong, why="; ".join(wrong))
+        if not wrong:
+            healer = self._healer()
+            observer.start()
+            try:
+                if healer:
+                    healer.start()
+                self._method()
+            finally:
+                if healer:
+                    healer.stop()
+                observer.stop()
+                history.tell("rollback", left=self._breaker.undo())
+            self._settle(len(nodes))
+            history.tell("fingerprint", differences=fingerprint.differences(before, self._after(before)))
+        for rule in broken(history.events):
+            history.tell("invariant", name=rule.name, why=rule.why)
+        verdict = judge(history.events, self._arm, promise.recovers, promise.budget)
+        history.tell("verdict", word=verdict.word.value, why=verdict.why)
+        return verdict
+
+    def _healer(self) -> Healer | None:
+        if self._arm is Arm.CONTROL:
+            return None
+        policy = {
+            **(self._healing.get("selfheal_policy") or {}),
+            **(self._promise.healer.get("selfheal_policy") or {}),
+        }
+        variables = {
+            **self._healing,
+            **self._promise.healer,
+            "selfheal_policy": policy,
+            "selfheal_run_for": int(self._promise.budget + 300),
+        }
+        environ = {**os.environ, "KUBECONFIG": self._healer_kubeconfig}
+        return Healer(self._inventory, variables, environ, self._history)
+
+    def _method(self) -> None:
+        """Have the Chaos Toolkit carry out the experiment, and hear of each activity from it."""
+        from chaoslib.exceptions import ChaosException
+        from chaoslib.experiment import run_experiment
+        from chaoslib.run import RunEventHandler
+        from chaoslib.types import Strategy
+
+        history = self._history
+
+        class Ears(RunEventHandler):  # type: ignore[misc, unused-ignore]
+            """Hears of each activity when it is over."""
+
+            def activity_completed(self, activity: Mapping[str, Any], run: Mapping[str, Any]) -> None:
+                """Write down what became of it."""
+                good = run.get("status") == "succeeded"
+                words = {"name": activity.get("name"), "ok": good, "output": run.get("output")}
+                history.tell("activity", **words)
+                if activity.get("type") == "action" and not good:
+                    history.tell("inject_failed", why=_last_line(run.get("exception")))
+                elif activity.get("type") == "action" and str(activity.get("name", "")).startswith("inject"):
+                    history.tell("injected", faults=run.get("output"))
+
+        experiment = {**self._experiment, "configuration": self._configuration}
+        try:
+            journal = run_experiment(
+                experiment,
+                settings={"runtime": {"rollbacks": {"strategy": "always"}}},
+                strategy=Strategy.BEFORE_METHOD,
+                event_handlers=[Ears()],
+            )
+        except ChaosException as exc:
+            history.tell("interrupted", why=str(exc))
+            return
+        (self._folder / "journal.json").write_text(json.dumps(journal, default=str, indent=1), encoding="utf-8")
+        if journal.get("status") != "completed":
+            history.tell("interrupted", why=f"the Chaos Toolkit calls the experiment {journal.get('status')}")
+
+    def _settle(self, expected: int) -> None:
+        """Until the cluster is well again, now that nothing is broken any more."""
+        good, end = 0, time.monotonic() + 300
+        while good < GOOD_IN_A_ROW and time.monotonic() < end:
+            good = good + 1 if not look(self._hands, expected) else 0
+            time.sleep(LOOK_SECONDS)
+
+    def _after(self, before: Mapping[str, Any]) -> dict[str, list[str]]:
+        return fingerprint.take(self._hands, [node for node in self._hands.nodes() if node.name in before])
+
+
+def _last_line(exception: Any) -> str:
+    lines = [str(line).strip() for line in exception or ()]
+    return next((line.split(": ", 1)[-1] for line in reversed(lines) if line), "it failed without a word")
