@@ -109,7 +109,8 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import
 
 SECONDS_RANGE = (1, 240)
 # As these guards are called where a plan asks them.
-BRAKE, PAUSED = "monitor_only", "paused"
+BRAKE = "monitor_only"
+PAUSED = "paused"
 
 
 def main() -> t.NoReturn:
