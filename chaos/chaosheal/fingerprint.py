@@ -16,8 +16,8 @@ _NODE = """
 for unit in kubelet containerd; do
   echo "unit $unit $(systemctl show $unit -p UnitFileState --value) $(systemctl show $unit -p ActiveState --value)"
 done
-for file in /etc/kubernetes/manifests/* /etc/cni/net.d/* /var/lib/kubelet/config.yaml /etc/default/kubelet \
-  /etc/systemd/system/kubelet.service.d/* /run/systemd/system/kubelet.service.d/*; do
+for file in /etc/kubernetes/manifests/* /etc/cni/net.d/* /var/lib/kubelet/config.yaml \
+  /var/lib/kubelet/kubeadm-flags.env /etc/systemd/system/kubelet.service.d/* /run/systemd/system/kubelet.service.d/*; do
   [ -f "$file" ] && echo "file $file $(sha256sum <"$file" | cut -c 1-16)"
 done
 find /etc/kubernetes /etc/cni /etc/default /var/lib/kubelet -maxdepth 2 -name "*chaosheal*" | sed "s/^/left /"

@@ -6,14 +6,14 @@
 
 from __future__ import annotations
 
-from chaosheal.faults._processes import absent
+from chaosheal.faults._processes import no_program
 from chaosheal.model import Fault, inside
 
 # kubelet runs whatever lies in the folder of the manifests, so what is taken away waits elsewhere.
 AWAY = "/etc/kubernetes/chaosheal"
 
 
-def lost(fault: str, pod: str, process: str, about: str) -> Fault:
+def lost(fault: str, pod: str, about: str) -> Fault:
     """The fault that a static pod is gone, with its manifest."""
     here, there = f"/etc/kubernetes/manifests/{pod}.yaml", f"{AWAY}/{pod}.yaml"
     return Fault(
@@ -26,7 +26,7 @@ def lost(fault: str, pod: str, process: str, about: str) -> Fault:
                 f"if [ -e {there} ]; then mv -n {there} {here}; rm -f {there}; fi; rmdir {AWAY} 2>/dev/null || true"
             ),
         ),
-        effect=lambda target, params: absent(process),
+        effect=lambda target, params: no_program(pod),
         roles=("control-plane",),
         seconds=90,
     )

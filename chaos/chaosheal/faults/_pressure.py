@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from chaosheal.model import Fault, Look, api, inside
 
-_FILE = "/etc/default/kubelet"
+_FILE = "/var/lib/kubelet/kubeadm-flags.env"
 
 
 def pressed(fault: str, signal: str, threshold: str, condition: str, about: str) -> Fault:
@@ -16,7 +16,8 @@ def pressed(fault: str, signal: str, threshold: str, condition: str, about: str)
     told = f'jsonpath={{.status.conditions[?(@.type=="{condition}")].status}}'
     script = (
         f"[ -e {_FILE}.chaosheal ] || cp -p {_FILE} {_FILE}.chaosheal;"
-        f' sed -i "s/^KUBELET_EXTRA_ARGS=/&--eviction-hard={signal}<{threshold} /" {_FILE} && systemctl restart kubelet'
+        f' sed -i "s/^KUBELET_KUBEADM_ARGS=./&--eviction-hard={signal}<{threshold} /" {_FILE}'
+        " && systemctl restart kubelet"
     )
     undo = f"if [ -e {_FILE}.chaosheal ]; then mv -f {_FILE}.chaosheal {_FILE}; systemctl restart kubelet; fi"
     return Fault(

@@ -25,3 +25,8 @@ def younger(name: str, seconds: int) -> Look:
     """Whether the process of this name has begun within so many seconds."""
     script = f'for pid in $(pgrep -o -x {name}); do [ "$(ps -o etimes= -p "$pid")" -lt {seconds} ] && echo YOUNG; done'
     return Look(inside(script), says="YOUNG")
+
+
+def no_program(name: str) -> Look:
+    """Whether no process was started by this word; the kernel's own names end after 15 letters, and others begin so."""
+    return Look(inside(f"! pgrep -f '^{name}( |$)' >/dev/null"))

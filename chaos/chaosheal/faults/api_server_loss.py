@@ -8,4 +8,4 @@ from __future__ import annotations
 
 from chaosheal.faults._manifests import lost
 
-FAULT = lost("api_server_loss", "kube-apiserver", "kube-apiserver", "the API server's manifest is gone, and it with it")
+FAULT = lost("api_server_loss", "kube-apiserver", "the API server's manifest is gone, and it with it")

@@ -11,6 +11,5 @@ from chaosheal.faults._manifests import lost
 FAULT = lost(
     "controller_manager_loss",
     "kube-controller-manager",
-    "kube-controller",
     "the controller manager's manifest is gone, so that dead nodes go on to look Ready",
 )

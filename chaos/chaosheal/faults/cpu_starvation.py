@@ -18,7 +18,7 @@ FAULT = Fault(
     undo=lambda target, params: (engine("update", "--cpu-quota", "-1", target.node),),
     # The kernel's word for it, of either version of cgroups.
     effect=lambda target, params: Look(
-        inside("cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/cpu.max 2>/dev/null"),
+        inside("cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/cpu.max 2>/dev/null; true"),
         says=rf"^{params['percent'] * 1000}\b",
     ),
     outlives_reboot=False,

@@ -22,6 +22,6 @@ FAULT = Fault(
     ),
     # Exit status 1 is its word for no.
     effect=lambda target, params: Look(
-        api("auth", "can-i", "list", "nodes", "--as", _HEALER, may_fail=True), says="^no"
+        api("auth", "can-i", "create", "incidents", "--as", _HEALER, may_fail=True), says="^no"
     ),
 )

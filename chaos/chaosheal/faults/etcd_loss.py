@@ -8,4 +8,4 @@ from __future__ import annotations
 
 from chaosheal.faults._manifests import lost
 
-FAULT = lost("etcd_loss", "etcd", "etcd", "the manifest of the member of etcd is gone, and it with it; its data stays")
+FAULT = lost("etcd_loss", "etcd", "the manifest of the member of etcd is gone, and it with it; its data stays")
