@@ -117,7 +117,7 @@ class Breaker:
     def _break(
         self, fault: Fault, params: Params, node: NodeOf, planes: tuple[str, ...], lasts: float, own: list[str]
     ) -> Injected:
-        target = Target(node.name, uuid.uuid4().hex[:8], node.role, planes)
+        target = Target(node.name, uuid.uuid4().hex[:8], planes)
         now = self._clock()
         undo = fault.undo(target, params)
         entry = Entry(

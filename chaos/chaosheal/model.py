@@ -134,7 +134,6 @@ class Target:
 
     node: str
     ident: str
-    role: str = "worker"
     planes: tuple[str, ...] = ()
 
 
@@ -150,7 +149,6 @@ class Fault:
     :ivar undo: what takes it back. It is written down before, may be carried out at any time and more than once.
     :ivar effect: what sees it while it is there, by another way than the one that brought it about.
     :ivar roles: of the nodes to which it can be done.
-    :ivar outlives_reboot: whether it is still there when the node has been restarted.
     :ivar passes: whether it is over by itself at once, as a restart; there is nothing to see of it but its trace.
     :ivar seconds: within which it is seen.
     """
@@ -162,7 +160,6 @@ class Fault:
     effect: See
     params: Mapping[str, Param] = field(default_factory=dict)
     roles: tuple[str, ...] = ("worker", "control-plane")
-    outlives_reboot: bool = True
     passes: bool = False
     seconds: float = 30.0
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from datetime import UTC, datetime
 from typing import Any
 
 from chaosheal.hands import Hands
 from chaosheal.history import History
 from chaosheal.model import ChaosError
+from chaosheal.verdict import GOOD_IN_A_ROW
 
 SECONDS = 2.0
 # Of a node whose kubelet is alive; it renews its Lease every ten seconds or oftener.
@@ -56,6 +58,21 @@ def look(hands: Hands, expected: int) -> list[str]:
     except (ChaosError, ValueError) as exc:
         return [f"the API server does not answer: {' '.join(str(exc).split())[:200]}"]
     return wrong_with(items, expected, datetime.now(UTC))
+
+
+def wait_until_well(hands: Hands, expected: int, seconds: float, sick: bool = True) -> bool:
+    """Wait until the cluster is well so many times in a row as make a recovery; False after so many seconds.
+
+    :param sick: whether it is known to have been sick; otherwise it has to be seen so first.
+    """
+    good, end = 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        well = not look(hands, expected)
+        sick, good = sick or not well, good + 1 if well else 0
+        if sick and good >= GOOD_IN_A_ROW:
+            return True
+        time.sleep(SECONDS)
+    return False
 
 
 def wrong_with(items: list[dict[str, Any]], expected: int, now: datetime) -> list[str]:

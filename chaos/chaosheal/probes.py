@@ -13,9 +13,8 @@ from chaoslib.types import Configuration
 
 from chaosheal.activities import told
 from chaosheal.journal import still_broken
-from chaosheal.observer import SECONDS, look
+from chaosheal.observer import look, wait_until_well
 from chaosheal.setup import breaker_of, hands_of, journal_of
-from chaosheal.verdict import GOOD_IN_A_ROW
 
 __all__ = [
     "all_nodes_are_ready",
@@ -87,16 +86,7 @@ def cluster_is_well(nodes: int = 1, configuration: Configuration = None) -> bool
 @told
 def recovers(within: float, configuration: Configuration = None) -> bool:
     """Wait for the cluster to be seen sick, and then to be well three times in a row; False after so many seconds."""
-    hands = hands_of(configuration)
-    sick, good = False, 0
-    end = time.monotonic() + float(within)
-    while time.monotonic() < end:
-        well = not look(hands, 1)
-        sick, good = sick or not well, good + 1 if well else 0
-        if sick and good >= GOOD_IN_A_ROW:
-            return True
-        time.sleep(SECONDS)
-    return False
+    return wait_until_well(hands_of(configuration), 1, float(within), sick=False)
 
 
 @told

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,11 +22,11 @@ from chaosheal.history import History
 from chaosheal.injection import Breaker
 from chaosheal.invariants import broken
 from chaosheal.model import ChaosError
-from chaosheal.observer import Observer, look
+from chaosheal.observer import Observer, look, wait_until_well
 from chaosheal.setup import breaker_of, hands_of
-from chaosheal.verdict import GOOD_IN_A_ROW, Arm, Verdict, judge
+from chaosheal.verdict import Arm, Verdict, judge
 
-LOOK_SECONDS = 1.0
+SETTLE_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,8 @@ class Run:
                     healer.stop()
                 observer.stop()
                 history.tell("rollback", left=self._breaker.undo())
-            self._settle(len(nodes))
+            # Now that nothing is broken any more.
+            wait_until_well(self._hands, len(nodes), SETTLE_SECONDS)
             history.tell("fingerprint", differences=fingerprint.differences(before, self._after(before)))
         for rule in broken(history.events):
             history.tell("invariant", name=rule.name, why=rule.why)
@@ -162,7 +162,7 @@ class Run:
 
         history = self._history
 
-        class Ears(RunEventHandler):  # type: ignore[misc, unused-ignore]
+        class Ears(RunEventHandler):  # type: ignore[misc, unused-ignore] # the Chaos Toolkit is not in every lane
             """Hears of each activity when it is over."""
 
             def activity_completed(self, activity: Mapping[str, Any], run: Mapping[str, Any]) -> None:
@@ -189,13 +189,6 @@ class Run:
         (self._folder / "journal.json").write_text(json.dumps(journal, default=str, indent=1), encoding="utf-8")
         if journal.get("status") != "completed":
             history.tell("interrupted", why=f"the Chaos Toolkit calls the experiment {journal.get('status')}")
-
-    def _settle(self, expected: int) -> None:
-        """Until the cluster is well again, now that nothing is broken any more."""
-        good, end = 0, time.monotonic() + 300
-        while good < GOOD_IN_A_ROW and time.monotonic() < end:
-            good = good + 1 if not look(self._hands, expected) else 0
-            time.sleep(LOOK_SECONDS)
 
     def _after(self, before: Mapping[str, Any]) -> dict[str, list[str]]:
         return fingerprint.take(self._hands, [node for node in self._hands.nodes() if node.name in before])

@@ -96,6 +96,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster import lease
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import NotFound
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.observe import identify
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards import excluded, monitor_only, paused
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards.excluded import LABEL
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.guards.paused import ANNOTATION, holds
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.names import check_node_name
@@ -108,9 +109,8 @@ from ansible_collections.selfheal.kubernetes.plugins.module_utils._module import
 )
 
 SECONDS_RANGE = (1, 240)
-# As these guards are called where a plan asks them.
-BRAKE = "monitor_only"
-PAUSED = "paused"
+BRAKE = monitor_only.GUARD.name
+PAUSED = paused.GUARD.name
 
 
 def main() -> t.NoReturn:
@@ -157,11 +157,11 @@ def main() -> t.NoReturn:
                 meta = client.get(f"/api/v1/nodes/{node}").body.get("metadata") or {}
             except NotFound:
                 return "", ""
-            paused = (meta.get("annotations") or {}).get(ANNOTATION)
-            if paused is not None and holds(paused, now):
-                return PAUSED, f"annotation {ANNOTATION}={paused!r} is on node {node}; take it off to allow repairs"
-            excluded = (meta.get("labels") or {}).get(LABEL)
-            return ("", "") if excluded is None else ("excluded", f"label {LABEL}={excluded!r} excludes node {node}")
+            pause = (meta.get("annotations") or {}).get(ANNOTATION)
+            if pause is not None and holds(pause, now):
+                return PAUSED, f"annotation {ANNOTATION}={pause!r} is on node {node}; take it off to allow repairs"
+            label = (meta.get("labels") or {}).get(LABEL)
+            return ("", "") if label is None else (excluded.GUARD.name, f"label {LABEL}={label!r} excludes node {node}")
 
         guard, message = objection()
         within = 0

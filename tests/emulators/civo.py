@@ -18,9 +18,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.emulators.listening import Reply, listening
 
 TOKEN = "civo-token-of-a-test-0123456789"
 REGION = "LON1"
@@ -153,40 +154,11 @@ def serve(cloud: Cloud, silence: float = 3.0) -> Iterator[str]:
     :param silence: seconds that an answer which does not come in time takes.
     """
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def reply(method: str, target: str, headers: dict[str, str], body: bytes) -> Reply | None:
+        answer = cloud.answer(method, target, headers, body)
+        if answer.status == 1:
+            time.sleep(silence)
+        return Reply(answer.status, answer.headers, answer.body) if answer.status > 1 else None
 
-        def log_message(self, *_args: object) -> None:
-            pass
-
-        def _handle(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            answer = cloud.answer(self.command, self.path, dict(self.headers), body)
-            self.close_connection = True
-            if answer.status == 0:
-                return
-            if answer.status == 1:
-                time.sleep(silence)
-                return
-            self.send_response(answer.status)
-            for name, value in {
-                "Connection": "close",
-                "Content-Length": str(len(answer.body)),
-                **answer.headers,
-            }.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(answer.body)
-
-        do_GET = do_POST = _handle
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
+    with listening(reply) as url:
+        yield url

@@ -15,8 +15,9 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.emulators.listening import Reply, listening
 
 TOKEN = "hetzner-token-of-a-test-0123456789"
 SERVER = "4711"
@@ -85,36 +86,9 @@ class Cloud:
 def serve(cloud: Cloud) -> Iterator[str]:
     """The cloud over HTTP on this machine; what to give for its address."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def reply(method: str, target: str, headers: dict[str, str], _body: bytes) -> Reply | None:
+        status, told = cloud.answer(method, target, {name.lower(): value for name, value in headers.items()})
+        return Reply(status, {"Content-Type": "application/json"}, json.dumps(told).encode()) if status else None
 
-        def log_message(self, *_args: object) -> None:
-            pass
-
-        def _handle(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            status, told = cloud.answer(self.command, self.path, headers)
-            self.close_connection = True
-            if not status:
-                return
-            body = json.dumps(told).encode()
-            self.send_response(status)
-            self.send_header("Connection", "close")
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_GET = do_POST = _handle
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
+    with listening(reply) as url:
+        yield f"{url}/v1"

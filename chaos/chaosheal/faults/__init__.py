@@ -7,73 +7,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from types import MappingProxyType
 
-from chaosheal.faults import (
-    api_server_loss,
-    api_server_slow,
-    cni_corrupt,
-    cni_removed,
-    controller_manager_loss,
-    cpu_starvation,
-    credentials_revoked,
-    disk_pressure,
-    etcd_loss,
-    kube_proxy_loss,
-    kubelet_bad_config,
-    kubelet_crash_loop,
-    kubelet_hang,
-    kubelet_kill,
-    kubelet_stop,
-    memory_pressure,
-    node_crash,
-    node_freeze,
-    node_reboot,
-    packet_loss,
-    partition,
-    pid_pressure,
-    pod_crash_loop,
-    pod_image_pull,
-    runtime_hang,
-    runtime_stop,
-    scheduler_loss,
-)
 from chaosheal.model import ChaosError, Fault
 
-FAULTS: Mapping[str, Fault] = MappingProxyType(
-    {
-        module.FAULT.name: module.FAULT
-        for module in (
-            api_server_loss,
-            api_server_slow,
-            cni_corrupt,
-            cni_removed,
-            controller_manager_loss,
-            cpu_starvation,
-            credentials_revoked,
-            disk_pressure,
-            etcd_loss,
-            kube_proxy_loss,
-            kubelet_bad_config,
-            kubelet_crash_loop,
-            kubelet_hang,
-            kubelet_kill,
-            kubelet_stop,
-            memory_pressure,
-            node_crash,
-            node_freeze,
-            node_reboot,
-            packet_loss,
-            partition,
-            pid_pressure,
-            pod_crash_loop,
-            pod_image_pull,
-            runtime_hang,
-            runtime_stop,
-            scheduler_loss,
-        )
-    }
+_NAMES = (
+    "api_server_loss",
+    "api_server_slow",
+    "cni_corrupt",
+    "cni_removed",
+    "controller_manager_loss",
+    "cpu_starvation",
+    "credentials_revoked",
+    "disk_pressure",
+    "etcd_loss",
+    "kube_proxy_loss",
+    "kubelet_bad_config",
+    "kubelet_crash_loop",
+    "kubelet_hang",
+    "kubelet_kill",
+    "kubelet_stop",
+    "memory_pressure",
+    "node_crash",
+    "node_freeze",
+    "node_reboot",
+    "packet_loss",
+    "partition",
+    "pid_pressure",
+    "pod_crash_loop",
+    "pod_image_pull",
+    "runtime_hang",
+    "runtime_stop",
+    "scheduler_loss",
 )
+FAULTS: Mapping[str, Fault] = MappingProxyType({name: import_module(f"{__name__}.{name}").FAULT for name in _NAMES})
 
 
 def fault_named(name: str) -> Fault:

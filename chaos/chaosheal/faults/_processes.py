@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from chaosheal.model import Look, inside
+from chaosheal.model import Fault, Look, inside
 
 
 def absent(name: str) -> Look:
@@ -14,10 +14,15 @@ def absent(name: str) -> Look:
     return Look(inside(f"! pgrep -x {name} >/dev/null"))
 
 
-def stopped(name: str) -> Look:
-    """Whether the process of this name stands still."""
-    return Look(
-        inside(f'for pid in $(pgrep -x {name}); do grep "^State:" "/proc/$pid/status"; done'), says=r"State:\s+T"
+def hung(fault: str, process: str, about: str) -> Fault:
+    """The fault that a process stands still, as the table of processes has it."""
+    state = f'for pid in $(pgrep -x {process}); do grep "^State:" "/proc/$pid/status"; done'
+    return Fault(
+        name=fault,
+        about=about,
+        inject=lambda target, params: (inside(f"pkill -STOP -x {process}"),),
+        undo=lambda target, params: (inside(f"pkill -CONT -x {process}", may_fail=True),),
+        effect=lambda target, params: Look(inside(state), says=r"State:\s+T"),
     )
 
 

@@ -40,5 +40,4 @@ FAULT = Fault(
     ),
     effect=lambda target, params: Look(network("python3", "-c", _ASK, f"{params['percent'] / 250:.2f}")),
     roles=("control-plane",),
-    outlives_reboot=False,
 )

@@ -21,5 +21,4 @@ FAULT = Fault(
         inside("cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/cpu.max 2>/dev/null; true"),
         says=rf"^{params['percent'] * 1000}\b",
     ),
-    outlives_reboot=False,
 )

@@ -6,14 +6,6 @@
 
 from __future__ import annotations
 
-from chaosheal.faults._processes import stopped
-from chaosheal.model import Fault, inside
+from chaosheal.faults._processes import hung
 
-FAULT = Fault(
-    name="kubelet_hang",
-    about="kubelet's process stands still, while systemd says that it is active",
-    inject=lambda target, params: (inside("pkill -STOP -x kubelet"),),
-    undo=lambda target, params: (inside("pkill -CONT -x kubelet", may_fail=True),),
-    effect=lambda target, params: stopped("kubelet"),
-    outlives_reboot=False,
-)
+FAULT = hung("kubelet_hang", "kubelet", "kubelet's process stands still, while systemd says that it is active")

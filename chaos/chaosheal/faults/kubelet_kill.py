@@ -16,5 +16,4 @@ FAULT = Fault(
     undo=lambda target, params: (inside("systemctl start kubelet"),),
     effect=lambda target, params: younger("kubelet", 60),
     passes=True,
-    outlives_reboot=False,
 )

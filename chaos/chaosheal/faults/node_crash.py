@@ -15,5 +15,4 @@ FAULT = Fault(
     inject=lambda target, params: (engine("kill", target.node),),
     undo=lambda target, params: (engine("start", target.node),),
     effect=lambda target, params: in_state(target, "exited"),
-    outlives_reboot=False,
 )

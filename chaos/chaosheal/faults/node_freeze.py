@@ -15,5 +15,4 @@ FAULT = Fault(
     inject=lambda target, params: (engine("pause", target.node),),
     undo=lambda target, params: (engine("unpause", target.node, may_fail=True),),
     effect=lambda target, params: in_state(target, "paused"),
-    outlives_reboot=False,
 )

@@ -16,6 +16,5 @@ FAULT = Fault(
     undo=lambda target, params: (engine("start", target.node),),
     effect=lambda target, params: younger("systemd", 120),
     passes=True,
-    outlives_reboot=False,
     seconds=60,
 )

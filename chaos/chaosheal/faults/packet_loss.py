@@ -39,5 +39,4 @@ FAULT = Fault(
         network("iptables", "-w", "10", "-nvxL", chain_of(target)), says=r"(?m)^\s*[1-9]\d*\s+\d+\s+DROP"
     ),
     roles=("worker",),
-    outlives_reboot=False,
 )

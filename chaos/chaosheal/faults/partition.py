@@ -40,5 +40,4 @@ FAULT = Fault(
         )
     ),
     roles=("worker",),
-    outlives_reboot=False,
 )

@@ -6,14 +6,6 @@
 
 from __future__ import annotations
 
-from chaosheal.faults._processes import stopped
-from chaosheal.model import Fault, inside
+from chaosheal.faults._processes import hung
 
-FAULT = Fault(
-    name="runtime_hang",
-    about="containerd's process stands still, while systemd says that it is active",
-    inject=lambda target, params: (inside("pkill -STOP -x containerd"),),
-    undo=lambda target, params: (inside("pkill -CONT -x containerd", may_fail=True),),
-    effect=lambda target, params: stopped("containerd"),
-    outlives_reboot=False,
-)
+FAULT = hung("runtime_hang", "containerd", "containerd's process stands still, while systemd says that it is active")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -62,6 +62,14 @@ class Driver:
         )
 
 
+# Whatever it does to the machine.
+_COMMAND = Driver(
+    "a command of your own on the controller",
+    provider="*",
+    required=("argv",),
+    optional=("instance", "region", "zone", "project"),
+)
+
 DRIVERS: Mapping[str, Driver] = MappingProxyType(
     {
         "azure": Driver(
@@ -79,12 +87,7 @@ DRIVERS: Mapping[str, Driver] = MappingProxyType(
             optional=("hard", "url"),
             environment={"region": "CIVO_REGION", "token": "CIVO_TOKEN", "url": "CIVO_API_URL"},
         ),
-        "command": Driver(
-            "a command of your own on the controller",
-            provider="*",
-            required=("argv",),
-            optional=("instance", "region", "zone", "project"),
-        ),
+        "command": _COMMAND,
         "docker": Driver(
             "the engine of a kind cluster kills the node's container and starts it again",
             own_boot_id=False,
@@ -166,12 +169,7 @@ REPLACERS: Mapping[str, Driver] = MappingProxyType(
             module="kubernetes.core.k8s",
             package="kubernetes",
         ),
-        "command": Driver(
-            "a command of your own on the controller",
-            provider="*",
-            required=("argv",),
-            optional=("instance", "region", "zone", "project"),
-        ),
+        "command": _COMMAND,
         "docker": Driver(
             "the node's container of a kind cluster is made anew from its image, and joins by a token",
             provider="kind",
@@ -190,32 +188,19 @@ REPLACERS: Mapping[str, Driver] = MappingProxyType(
 # Each of them is asked whether the machine is off, and may be asked to cut its power.
 FENCERS: Mapping[str, Driver] = MappingProxyType(
     {
-        "command": Driver(
-            "a command of your own on the controller",
-            provider="*",
-            required=("argv",),
-            optional=("instance", "region", "zone", "project"),
-        ),
+        "command": _COMMAND,
         "docker": Driver(
             "the engine of a kind cluster kills the node's container",
             provider="kind",
             required=("instance",),
             optional=("engine",),
         ),
-        "libvirt": Driver(
-            "libvirt cuts the domain's power",
-            tells_uuid=True,
-            required=("instance",),
-            optional=("url",),
-            program="virsh",
+        # Asked as for a reboot, and for something else.
+        "libvirt": replace(
+            DRIVERS["libvirt"], about="libvirt cuts the domain's power", turns_on=False, tells_uuid=True
         ),
-        "redfish": Driver(
-            "the machine's BMC cuts its power",
-            tells_uuid=True,
-            required=("bmc",),
-            either=(("username", "password"), ("token",)),
-            optional=("system", "validate_certs", "ca_path"),
-            module="community.general.redfish_command",
+        "redfish": replace(
+            DRIVERS["redfish"], about="the machine's BMC cuts its power", turns_on=False, tells_uuid=True
         ),
     }
 )

@@ -40,11 +40,18 @@ def test_the_readme_names_what_a_user_may_set() -> None:
     assert used() - told == set()
 
 
-@pytest.mark.parametrize("playbook", sorted(path.stem for path in PLAYBOOKS.glob("*.yml")))
-def test_every_playbook_refuses_a_uid_that_is_none_before_it_asks_anybody(playbook: str) -> None:
-    options = ("-e", "selfheal_cluster_uid=UID", "-e", "selfheal_kubeconfig=/nowhere")
+def refused(playbook: str, inventory: str, *options: str) -> str:
+    """What a playbook says that ends with 2 before it asks anybody for the cluster."""
     done = subprocess.run(
-        ["ansible-playbook", "-i", "localhost,", f"selfheal.kubernetes.{playbook}", *options],
+        [
+            "ansible-playbook",
+            "-i",
+            inventory,
+            f"selfheal.kubernetes.{playbook}",
+            "-e",
+            "selfheal_kubeconfig=/nowhere",
+            *options,
+        ],
         env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
         capture_output=True,
         text=True,
@@ -52,21 +59,19 @@ def test_every_playbook_refuses_a_uid_that_is_none_before_it_asks_anybody(playbo
         timeout=600,
     )
     said = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode == 2 and "nowhere" not in said, said
+    return said
+
+
+@pytest.mark.parametrize("playbook", sorted(path.stem for path in PLAYBOOKS.glob("*.yml")))
+def test_every_playbook_refuses_a_uid_that_is_none_before_it_asks_anybody(playbook: str) -> None:
+    said = refused(playbook, "localhost,", "-e", "selfheal_cluster_uid=UID")
     told = "selfheal_cluster_uid: expected the UID of namespace kube-system, which the playbook health tells, got UID"
-    assert done.returncode == 2 and told in said and "nowhere" not in said, said
+    assert told in said, said
 
 
 def test_a_name_that_is_misspelt_for_one_host_is_refused_too(tmp_path: Path) -> None:
     inventory = tmp_path / "hosts.ini"
     inventory.write_text("w-1 selfheal_node=worker-1\nw-2 selfheal_nod=worker-2\n", encoding="utf-8")
-    done = subprocess.run(
-        ["ansible-playbook", "-i", str(inventory), "selfheal.kubernetes.heal", "-e", "selfheal_kubeconfig=/nowhere"],
-        env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
-    said = " ".join((done.stdout + done.stderr).split())
-    assert done.returncode == 2 and "selfheal_nod: not a variable of selfheal.kubernetes" in said, said
-    assert "selfheal_node: not" not in said and "nowhere" not in said, said
+    said = refused("heal", str(inventory))
+    assert "selfheal_nod: not a variable of selfheal.kubernetes" in said and "selfheal_node: not" not in said, said
