@@ -38,15 +38,17 @@ class Observer:
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the sample that is being taken."""
+        """End after as many samples more as make a recovery: who else has seen one may have looked a moment earlier."""
         self._end.set()
         self._thread.join(60)
 
     def _look(self) -> None:
-        while not self._end.is_set():
+        more = GOOD_IN_A_ROW
+        while not self._end.is_set() or more:
+            more -= self._end.is_set()
             wrong = look(self._hands, self._expected)
             self._history.tell("sample", good=not wrong, wrong=wrong[:10])
-            self._end.wait(SECONDS)
+            (time.sleep if self._end.is_set() else self._end.wait)(SECONDS)
 
 
 def look(hands: Hands, expected: int) -> list[str]:

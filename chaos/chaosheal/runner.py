@@ -179,7 +179,8 @@ class Run:
         try:
             journal = run_experiment(
                 experiment,
-                settings={"runtime": {"rollbacks": {"strategy": "always"}}},
+                # What was broken is taken back by us, and not before the observer has seen what came of it.
+                settings={"runtime": {"rollbacks": {"strategy": "never"}}},
                 strategy=Strategy.BEFORE_METHOD,
                 event_handlers=[Ears()],
             )
