@@ -49,7 +49,7 @@ _value:
       description: Why the host must not be touched, empty if it may be.
       type: str
     answers:
-      description: Whether the API server answers on the host itself, null if nobody could ask.
+      description: Whether the API server answers on the host itself with an etcd that has a leader, null if nobody could ask.
       type: bool
     steps:
       description: The repairs that fit, in their order, each with C(name), C(why) and C(component).

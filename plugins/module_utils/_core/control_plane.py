@@ -61,7 +61,7 @@ class Diagnosis:
 
     :ivar evidence: lines for people, what was seen of each part.
     :ivar refusal: why the host must not be touched, empty if it may be.
-    :ivar answers: the API server answers on the host itself; None if nobody could ask.
+    :ivar answers: the API server answers on the host itself, and its etcd has a leader; None if nobody could ask.
     :ivar steps: the repairs that fit, in the order in which they are to be done.
     :ivar people: what no repair of ours may touch or can mend.
     :ivar paused: people are at work on it, so no host of the control plane may be touched.
@@ -122,6 +122,8 @@ def diagnose(text: str, authorities: Sequence[str], now: int) -> Diagnosis:
     said = {True: "answers", False: "does not answer", None: "cannot be asked (neither curl nor kubectl is there)"}
     evidence.append(f"API server {said[answers]} on the host itself")
     if leaderless:
+        # One that has just begun refuses whoever asks, since it cannot read yet who may; that is no answer.
+        answers = False
         # Somebody may be at work on its data, and a restart of it is one more member that is away.
         steps = [step for step in steps if step.name != "certificates" and step.component != "etcd"]
     _processes(look, answers, leaderless, evidence, steps, people)

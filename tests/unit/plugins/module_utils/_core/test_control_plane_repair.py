@@ -246,6 +246,13 @@ def test_without_a_leader_nothing_ends_or_starts_etcd() -> None:
     assert names(look(**ended)) == ["certificates"] and names(look(**lost, **ended)) == []
 
 
+def test_an_api_server_whose_etcd_has_no_leader_does_not_answer_whatever_it_says() -> None:
+    # It has just begun, and refuses whoever asks, as it cannot read who may.
+    found = look(livez="ok", etcdstatus=status(leader=0))
+    assert found.answers is False and "API server answers on the host itself" in found.evidence
+    assert look(livez="ok", etcdstatus=status()).answers is True
+
+
 def test_without_a_leader_of_etcd_no_api_server_is_ended_and_no_kubelet_restarted_for_it() -> None:
     for processes in ("etcd kube-apiserver", "etcd"):
         assert names(look(etcdstatus=status(leader=0), processes=processes)) == []
