@@ -20,10 +20,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from lab.paths import CHECKOUT
+from lab import store
+from lab.paths import CHECKOUT, cache_root
 from lab.progress import say, step
 
 LOGS = CHECKOUT / "build" / "prove"
+# What passes is kept outside the checkout, since a proof can take longer than a machine lives.
+KEPT = cache_root() / "proofs"
+# What no test that is kept reads: a change of these does not make it run again.
+APART = (
+    *("bench/", "changelogs/", "chaos/", "docs/", "tests/chaos/", "tests/nemesis/", "tests/prove/"),
+    *("tests/simulation/", "tests/unit/chaos/", "tests/run.py", "Makefile", "README.md"),
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +70,7 @@ class Proof:
         """Run make in the clone; with a time, interrupt it then as a person would with Ctrl-C."""
         path = LOGS / f"{log}.log"
         begun = time.monotonic()
-        with step(f"make {target} ({log})"), path.open("w", encoding="utf-8") as stream:
+        with step(f"make {shlex.split(target)[0]} ({log})"), path.open("w", encoding="utf-8") as stream:
             process = subprocess.Popen(
                 ["make", *shlex.split(target)],
                 cwd=self.clone,
@@ -81,18 +89,18 @@ class Proof:
 
     @cached_property
     def _kept(self) -> Path:
-        """Where it is kept what has passed on this very tree."""
-        git = ["git", "rev-parse", "HEAD^{tree}"]
-        tree = subprocess.run(git, cwd=self.clone, check=True, capture_output=True, text=True).stdout.strip()
-        folder = LOGS / "kept" / tree
+        """Where it is kept what has passed with these very files."""
+        git = ["git", "ls-tree", "-r", "HEAD"]
+        listing = subprocess.run(git, cwd=self.clone, check=True, capture_output=True, text=True).stdout
+        folder = KEPT / key_of(listing)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def pytest(self, name: str, tests: str, extra: str = "") -> Path | None:
-        """Run tests in the clone, unless they have passed on this very tree; their report, None if there is none."""
-        kept = self._kept / f"{name}.xml"
+        """Run tests in the clone, unless they have passed with these very files; their report, if there is one."""
+        kept = self._kept / f"{name}-{store.key(tests)}.xml"
         if kept.exists():
-            say(f"{name}: has passed on this tree")
+            say(f"{name}: has passed with these files")
             return kept
         made = self.make(
             f"pytest REPORT={name} TESTS={shlex.quote(tests)}" + (f" EXTRA={extra}" if extra else ""), name
@@ -103,7 +111,7 @@ class Proof:
         return report if report.exists() else None
 
     def once(self, target: str, name: str) -> str:
-        """Run make in the clone, unless that has ended well on this very tree; how it ended, as ``exit 0, 7 s``."""
+        """Run make in the clone, unless that has ended well with these very files; how it ended, as ``exit 0, 7 s``."""
         kept = self._kept / f"{name}.txt"
         if kept.exists():
             return kept.read_text(encoding="utf-8")
@@ -140,6 +148,12 @@ class Proof:
         told = f"{passed} passed" + (f", not passed: {', '.join(map(str, bad))}" if bad else "")
         told += f", not there: {', '.join(sorted(lacking))}" if lacking else ""
         self.show(claim, "all its tests pass", told, passed > 0 and not bad and not lacking)
+
+
+def key_of(listing: str) -> str:
+    """By what it is kept which tests have passed, from what git lists of a tree. Pure."""
+    lines = [line for line in listing.splitlines() if not line.partition("\t")[2].startswith(APART)]
+    return store.key(*lines)
 
 
 def exactly(name: str) -> str:

@@ -5,7 +5,7 @@
 """``make prove-repairs``: what the repairs must show, run again, one line for each item.
 
 Every test that a claim names is run in a fresh clone of HEAD, those on real clusters that take long as well, and no
-others, since all of them take a night. What has passed on this very tree is not run again, so a night that was
+others, since all of them take a night. What has passed with these very files is not run again, so a night that was
 interrupted goes on where it was. What is not there is a shortfall.
 """
 

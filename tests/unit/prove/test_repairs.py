@@ -71,7 +71,7 @@ def test_what_has_passed_on_this_tree_is_not_run_again_and_what_has_not_is(
         report.write_text("<testsuites/>")
         return Made(codes[log], 1.0, "")
 
-    monkeypatch.setattr(machinery, "LOGS", tmp_path / "logs")
+    monkeypatch.setattr(machinery, "KEPT", tmp_path / "kept")
     monkeypatch.setattr(Proof, "make", make)
     commit("one")
     for _time in range(2):
@@ -79,5 +79,18 @@ def test_what_has_passed_on_this_tree_is_not_run_again_and_what_has_not_is(
         assert proof.pytest("good", "tests/a.py") and proof.pytest("bad", "tests/b.py")
         assert (proof.once("x", "good")[:6], proof.once("x", "bad")[:6]) == ("exit 0", "exit 2")
     assert ran == ["good", "bad", "good", "bad", "bad", "bad"]
+    assert Proof(tmp_path).pytest("good", "tests/c.py") and ran[-1] == "good", "other tests have not passed"
+    ran.clear()
     commit("two")
-    assert Proof(tmp_path).pytest("good", "tests/a.py") and ran[-1] == "good"
+    assert Proof(tmp_path).pytest("good", "tests/a.py") and ran == ["good"]
+
+
+def test_what_no_test_reads_may_change_and_what_one_reads_may_not() -> None:
+    def listing(**files: str) -> str:
+        return "".join(f"100644 blob {text}\t{path}\n" for path, text in files.items())
+
+    before = {"plugins/a.py": "1", "docs/a.md": "1", "tests/chaos/a.py": "1", "Makefile": "1"}
+    key = machinery.key_of(listing(**before))
+    assert machinery.key_of(listing(**{**before, "docs/a.md": "2", "tests/chaos/a.py": "2", "Makefile": "2"})) == key
+    for changed in ({"plugins/a.py": "2"}, {"plugins/docs/a.md": "1"}, {"tests/e2e/a.py": "1"}):
+        assert machinery.key_of(listing(**{**before, **changed})) != key
