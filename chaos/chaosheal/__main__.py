@@ -2,12 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``python -m chaosheal``: take faults back, say what is broken, and list what there is."""
+"""``python -m chaosheal``: run experiments and report on them, take faults back, and list what there is."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import shlex
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -18,7 +20,9 @@ from chaosheal.hands import Hands
 from chaosheal.injection import Breaker
 from chaosheal.journal import Journal, still_broken
 from chaosheal.model import ChaosError
-from chaosheal.verdict import EXIT, Arm
+from chaosheal.results import Results
+from chaosheal.runner import EVENTS
+from chaosheal.verdict import EXIT, Arm, Word
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,13 +35,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.add_argument("journal", type=Path, help="the journal of what was broken")
         command.add_argument("kubeconfig", help="of the cluster, with all rights")
         command.add_argument("--engine", default="docker", help="what runs the nodes (default: docker)")
-    run = commands.add_parser("run", help="run an experiment with a healer at work, or without one, and judge it")
-    run.add_argument("experiment", type=Path, help="the experiment's file")
-    run.add_argument("--arm", choices=[arm.value for arm in Arm], default=Arm.HEALED.value, help="with a healer or not")
-    run.add_argument("--folder", type=Path, required=True, help="where what happens is written down")
+    run = commands.add_parser("run", help="run experiments with a healer at work and without one, and judge them")
+    run.add_argument("experiments", type=Path, nargs="+", help="their files")
+    run.add_argument("--arm", choices=[arm.value for arm in Arm], help="only with a healer, or only without one")
+    run.add_argument("--times", type=int, default=1, help="so often each, those in the folder counted in (default: 1)")
+    run.add_argument("--folder", type=Path, required=True, help="of the results, which come to those that it has")
     run.add_argument("--inventory", default="", help="of the healer")
     run.add_argument("--healer-kubeconfig", default="", help="of the healer")
-    run.add_argument("--variables", default="{}", help="of the healer's run, as JSON")
+    run.add_argument("--variables", default="{}", help="of the healer's runs, as JSON")
+    run.add_argument("--before", default="", help="a command that is run before each, such as one that tidies up")
+    report = commands.add_parser(
+        "report", help="write what a folder of results shows: table.md, junit.xml, report.html"
+    )
+    report.add_argument("folder", type=Path, help="of the results")
     dead_man = commands.add_parser("dead-man", help="wait, then take one fault back")
     for word in ("journal", "kubeconfig", "engine", "ident", "seconds"):
         dead_man.add_argument(word)
@@ -47,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _list()
         if options.command == "run":
             return _run(options)
+        if options.command == "report":
+            return _report(options.folder)
         journal = Journal(Path(options.journal))
         if options.command == "broken":
             return _broken(journal)
@@ -70,23 +82,43 @@ def _list() -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from chaosheal.runner import Run
+    from chaosheal.runner import Healing
+    from chaosheal.suite import Suite, wanted
 
     try:
         variables = json.loads(options.variables)
     except ValueError as exc:
         raise ChaosError(f"--variables: expected JSON, got {options.variables[:80]!r}: {exc}") from None
-    run = Run(
-        options.experiment,
-        options.folder,
-        options.inventory,
-        options.healer_kubeconfig,
-        variables,
-        Arm(options.arm),
-    )
-    verdict = run.carry_out()
-    print(f"{verdict.word.value}: {verdict.why}")
-    return EXIT[verdict.word]
+    if options.times < 1:
+        raise ChaosError(f"--times: expected a number from 1 on, got {options.times}")
+    results = Results(options.folder)
+    arms = [Arm(options.arm)] if options.arm else list(Arm)
+    chosen = list(wanted(options.experiments, arms, options.times, results.all()))
+    healing = Healing(options.inventory, options.healer_kubeconfig, variables)
+    done = Suite(results, healing, before=lambda: _before(options.before)).carry_out(chosen)
+    _report(options.folder)
+    return max((EXIT[Word(result.word)] for result in done), default=0)
+
+
+def _before(command: str) -> None:
+    done = subprocess.run(shlex.split(command), check=False) if command else None
+    if done and done.returncode:
+        raise ChaosError(f"--before: {command!r} ended with {done.returncode}")
+
+
+def _report(folder: Path) -> int:
+    from chaosheal import report
+    from chaosheal.history import read
+
+    results = Results(folder).all()
+    if not results:
+        raise ChaosError(f"{folder} has no results; they come from: python -m chaosheal run")
+    runs = [report.drawn(result, read(folder / result.folder / EVENTS)) for result in results]
+    written = {"table.md": report.table(results), "junit.xml": report.junit(results), "report.html": report.page(runs)}
+    for name, text in written.items():
+        (folder / name).write_text(text, encoding="utf-8")
+        print(folder / name)
+    return 0
 
 
 def _broken(journal: Journal) -> int:

@@ -5,16 +5,22 @@
 """Actions: break, and mend."""
 
 # The Chaos Toolkit reads annotations as they stand, so they must not be turned into strings by a future import.
+import signal
 from typing import Any
 
 from chaoslib.exceptions import ActivityFailed
 from chaoslib.types import Configuration
 
 from chaosheal.activities import told
+from chaosheal.healer import PHASES, mark_of, send
+from chaosheal.history import read, wait_for
 from chaosheal.injection import DEAD_MAN_SECONDS
-from chaosheal.setup import breaker_of
+from chaosheal.model import ChaosError
+from chaosheal.setup import breaker_of, events_of
 
-__all__ = ["inject_fault", "undo_faults"]
+__all__ = ["inject_fault", "signal_healer", "undo_faults"]
+
+_SIGNALS = ("KILL", "TERM", "STOP", "CONT")
 
 
 @told
@@ -45,3 +51,27 @@ def undo_faults(idents: list[str] | None = None, configuration: Configuration = 
     if left:
         raise ActivityFailed("; ".join(left))
     return 0
+
+
+@told
+def signal_healer(
+    name: str, phase: str = "", which: int = 0, within: float = 300, configuration: Configuration = None
+) -> int:
+    """Send a signal to every process of a healer that the runner has started; returns to how many.
+
+    ``name`` is KILL, TERM, STOP or CONT. With a ``phase`` it waits until the healer comes to that: detect, lock, begin,
+    evidence, drain, fence, canary, act, verify or unlock. ``which`` is the healer's number, from 0 on. Fails if it does
+    not come to it within so many seconds, or is not at work.
+    """
+    if name not in _SIGNALS:
+        raise ChaosError(f"name: expected one of {', '.join(_SIGNALS)}, got {ascii(name)[:60]}")
+    if phase and phase not in PHASES:
+        raise ChaosError(f"phase: expected one of {', '.join(PHASES)}, got {ascii(phase)[:60]}")
+    path = events_of(configuration)
+    if phase:
+        about = {"kind": "healer", "which": which, "what": "phase", "phase": phase}
+        wait_for(path, about, float(within))
+    hit = send(mark_of(read(path), which), signal.Signals[f"SIG{name}"])
+    if not hit:
+        raise ChaosError(f"healer {which} is not at work any more")
+    return hit

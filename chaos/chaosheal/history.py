@@ -9,9 +9,13 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from chaosheal.model import ChaosError
+
+_LOOK_SECONDS = 0.1
 
 
 class History:
@@ -34,3 +38,30 @@ class History:
             self.events.append(event)
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(event, default=str) + "\n")
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The events in a file, but for a line that is being written.
+
+    :raises ChaosError: it cannot be read.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+    except (OSError, ValueError) as exc:
+        raise ChaosError(f"the events in {path} cannot be read: {exc}") from None
+
+
+def wait_for(path: Path, about: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    """The next event from now on that says all this.
+
+    :raises ChaosError: there is none within so many seconds.
+    """
+    known, end = len(read(path)), time.monotonic() + seconds
+    while time.monotonic() < end:
+        for event in read(path)[known:]:
+            if about.items() <= event.items():
+                return event
+        time.sleep(_LOOK_SECONDS)
+    told = ", ".join(f"{key} {value}" for key, value in about.items())
+    raise ChaosError(f"within {seconds:.0f} s there was no event with {told}")

@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A run of an experiment: the Chaos Toolkit carries it out, and we look, judge and tidy up around it.
-
-python -m chaosheal run experiments/kubelet-stopped.json --inventory hosts.json --healer-kubeconfig healer.yml
-"""
+"""A run of an experiment: the Chaos Toolkit carries it out, and we look, judge and tidy up around it."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosheal import fingerprint
-from chaosheal.healer import Healer
+from chaosheal.healer import PLAYBOOK, Healer, Schedule
 from chaosheal.history import History
 from chaosheal.injection import Breaker
 from chaosheal.invariants import broken
@@ -26,7 +23,11 @@ from chaosheal.observer import Observer, look, wait_until_well
 from chaosheal.setup import breaker_of, hands_of
 from chaosheal.verdict import Arm, Verdict, judge
 
+# What is written down of a run, in its folder.
+EVENTS = "events.jsonl"
 SETTLE_SECONDS = 300.0
+# The action by which an experiment breaks something.
+INJECT = "inject_fault"
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,17 @@ class Promise:
     :ivar recovers: whether the healer has to make the fault good; otherwise it must do nothing about it.
     :ivar budget: seconds from the effect to the recovery, at most; for so long a run without a healer is looked at.
     :ivar healer: variables of the healer's run.
+    :ivar healers: so many of them at once.
+    :ivar faults: that its actions bring about, in their order; a healthy cluster has none.
     """
 
     ident: str
+    title: str
     recovers: bool
     budget: float
     healer: Mapping[str, Any] = field(default_factory=dict)
+    healers: int = 1
+    faults: tuple[str, ...] = ()
 
 
 def promise_of(experiment: Mapping[str, Any]) -> Promise:
@@ -55,9 +61,12 @@ def promise_of(experiment: Mapping[str, Any]) -> Promise:
         [told] = mine
         promise = Promise(
             ident=str(told["id"]),
+            title=str(experiment["title"]),
             recovers=bool(told["recovers"]),
             budget=float(experiment["configuration"]["budget"]),
             healer=dict(told.get("healer") or {}),
+            healers=int(told.get("healers", 1)),
+            faults=tuple(str(one["provider"]["arguments"]["fault"]) for one in experiment["method"] if _injects(one)),
         )
     except (KeyError, TypeError, ValueError) as exc:
         raise ChaosError(
@@ -65,7 +74,13 @@ def promise_of(experiment: Mapping[str, Any]) -> Promise:
         ) from None
     if promise.budget <= 0:
         raise ChaosError(f"configuration: budget: expected seconds above 0, got {promise.budget:g}")
+    if not 1 <= promise.healers <= 5:
+        raise ChaosError(f"extensions: chaosheal: healers: expected a number from 1 to 5, got {promise.healers}")
     return promise
+
+
+def _injects(activity: Mapping[str, Any]) -> bool:
+    return (activity.get("provider") or {}).get("func") == INJECT
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -85,27 +100,40 @@ def load(path: Path) -> dict[str, Any]:
     return experiment
 
 
+@dataclass(frozen=True)
+class Healing:
+    """How a healer is run.
+
+    :ivar variables: of its runs, that hold for every experiment.
+    :ivar playbook: by its name in a collection, or a file's path.
+    """
+
+    inventory: str
+    kubeconfig: str
+    variables: Mapping[str, Any]
+    playbook: str = PLAYBOOK
+
+
 class Run:
     """One run of one experiment in one arm.
 
     :param folder: where what happens is written down.
-    :param healing: variables of the healer's run that hold for every experiment.
+    :param kubeconfig: of somebody who may do everything; KUBECONFIG's if it is empty and the experiment has none.
     """
 
-    def __init__(
-        self, path: Path, folder: Path, inventory: str, healer_kubeconfig: str, healing: Mapping[str, Any], arm: Arm
-    ) -> None:
+    def __init__(self, path: Path, folder: Path, healing: Healing, arm: Arm, kubeconfig: str = "") -> None:
         self._experiment = load(path)
         self._promise = promise_of(self._experiment)
-        self._folder, self._arm = folder, arm
-        self._inventory, self._healer_kubeconfig, self._healing = inventory, healer_kubeconfig, healing
+        self._folder, self._arm, self._healing = folder, arm, healing
         self._configuration = {
+            **({"chaosheal_kubeconfig": kubeconfig} if kubeconfig else {}),
             **(self._experiment.get("configuration") or {}),
             "chaosheal_journal": str(folder / "faults.jsonl"),
+            "chaosheal_events": str(folder / EVENTS),
         }
         self._hands = hands_of(self._configuration)
         self._breaker: Breaker = breaker_of(self._configuration)
-        self._history = History(folder / "events.jsonl")
+        self._history = History(folder / EVENTS)
 
     def carry_out(self) -> Verdict:
         """Carry it out and judge it; whatever happens, what was broken is taken back before this comes back."""
@@ -117,41 +145,44 @@ class Run:
         wrong = look(self._hands, len(nodes))
         history.tell("gate", ok=not wrong, why="; ".join(wrong))
         if not wrong:
-            healer = self._healer()
-            observer.start()
-            try:
-                if healer:
-                    healer.start()
-                self._method()
-            finally:
-                if healer:
-                    healer.stop()
-                observer.stop()
-                history.tell("rollback", left=self._breaker.undo())
+            self._under_way(observer)
             # Now that nothing is broken any more.
             wait_until_well(self._hands, len(nodes), SETTLE_SECONDS)
+            history.tell("settled", wrong=look(self._hands, len(nodes)))
             history.tell("fingerprint", differences=fingerprint.differences(before, self._after(before)))
         for rule in broken(history.events):
             history.tell("invariant", name=rule.name, why=rule.why)
-        verdict = judge(history.events, self._arm, promise.recovers, promise.budget)
+        verdict = judge(history.events, self._arm, promise.recovers, promise.budget, bool(promise.faults))
         history.tell("verdict", word=verdict.word.value, why=verdict.why)
         return verdict
 
-    def _healer(self) -> Healer | None:
-        if self._arm is Arm.CONTROL:
-            return None
-        policy = {
-            **(self._healing.get("selfheal_policy") or {}),
-            **(self._promise.healer.get("selfheal_policy") or {}),
-        }
+    def _under_way(self, observer: Observer) -> None:
+        """Break, with healers at work if there are to be any, and take it back, whatever happens."""
+        schedule = None if self._arm is Arm.CONTROL else Schedule(self._promise.healers, self._healer)
+        observer.start()
+        try:
+            if schedule:
+                schedule.start()
+            self._method()
+        finally:
+            if schedule:
+                schedule.stop()
+            observer.stop()
+            self._history.tell("rollback", left=self._breaker.undo())
+
+    def _healer(self, which: int) -> Healer:
+        mine = self._promise.healer
         variables = {
-            **self._healing,
-            **self._promise.healer,
-            "selfheal_policy": policy,
+            **self._healing.variables,
+            **mine,
+            "selfheal_policy": {
+                **(self._healing.variables.get("selfheal_policy") or {}),
+                **(mine.get("selfheal_policy") or {}),
+            },
             "selfheal_run_for": int(self._promise.budget + 300),
         }
-        environ = {**os.environ, "KUBECONFIG": self._healer_kubeconfig}
-        return Healer(self._inventory, variables, environ, self._history)
+        environ = {**os.environ, "KUBECONFIG": self._healing.kubeconfig}
+        return Healer(which, self._healing.playbook, self._healing.inventory, variables, environ, self._history)
 
     def _method(self) -> None:
         """Have the Chaos Toolkit carry out the experiment, and hear of each activity from it."""
@@ -172,7 +203,7 @@ class Run:
                 history.tell("activity", **words)
                 if activity.get("type") == "action" and not good:
                     history.tell("inject_failed", why=_last_line(run.get("exception")))
-                elif activity.get("type") == "action" and str(activity.get("name", "")).startswith("inject"):
+                elif _injects(activity):
                     history.tell("injected", faults=run.get("output"))
 
         experiment = {**self._experiment, "configuration": self._configuration}

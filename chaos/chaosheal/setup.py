@@ -35,6 +35,17 @@ def journal_of(configuration: Mapping[str, Any] | None) -> Journal:
     return Journal(Path(str((configuration or {}).get("chaosheal_journal") or "chaosheal-journal.jsonl")))
 
 
+def events_of(configuration: Mapping[str, Any] | None) -> Path:
+    """By ``chaosheal_events``, which the runner sets.
+
+    :raises ChaosError: it is not set.
+    """
+    told = (configuration or {}).get("chaosheal_events")
+    if not told:
+        raise ChaosError("there is no healer to wait for; it is started by: python -m chaosheal run")
+    return Path(str(told))
+
+
 def radius_of(configuration: Mapping[str, Any] | None) -> Radius:
     """By ``chaosheal_max_nodes`` (1 if not set) and ``chaosheal_max_percent`` of a role (50 if not set).
 

@@ -58,6 +58,7 @@ class Timeline:
     :ivar seen: the first sample in which somebody who is not the healer saw its effect.
     :ivar detected: the healer first spoke of it.
     :ivar acted: the healer first began to do something.
+    :ivar repaired: the healer first said that it is done.
     :ivar recovered: the first of as many good samples in a row as make a recovery.
     """
 
@@ -65,12 +66,18 @@ class Timeline:
     seen: float | None
     detected: float | None
     acted: float | None
+    repaired: float | None
     recovered: float | None
 
     @property
     def to_detect(self) -> float | None:
         """Seconds from the effect to the healer's first word."""
         return _between(self.seen, self.detected)
+
+    @property
+    def to_act(self) -> float | None:
+        """Seconds from the effect to the moment at which the healer began to do something."""
+        return _between(self.seen, self.acted)
 
     @property
     def to_recover(self) -> float | None:
@@ -92,16 +99,15 @@ Event = Mapping[str, Any]
 
 def timeline(events: Iterable[Event]) -> Timeline:
     """The times, from what was written down in the order in which it happened."""
-    injected = seen = detected = acted = recovered = None
+    injected = seen = recovered = None
+    said: dict[str, float] = {}
     row: list[float] = []
     for event in events:
         kind, moment = event["kind"], float(event["t"])
         if kind == "injected":
             injected = moment
-        elif kind == "healer" and event.get("what") == "detected" and detected is None:
-            detected = moment
-        elif kind == "healer" and event.get("what") == "acted" and acted is None:
-            acted = moment
+        elif kind == "healer":
+            said.setdefault(str(event.get("what")), moment)
         elif kind == "sample" and injected is not None:
             if not event["good"]:
                 seen = moment if seen is None else seen
@@ -110,15 +116,16 @@ def timeline(events: Iterable[Event]) -> Timeline:
                 row.append(moment)
                 if len(row) == GOOD_IN_A_ROW:
                     recovered = row[0]
-    return Timeline(injected, seen, detected, acted, recovered)
+    return Timeline(injected, seen, said.get("detected"), said.get("acted"), said.get("repaired"), recovered)
 
 
-def judge(events: Sequence[Event], arm: Arm, recovers: bool, budget: float) -> Verdict:
+def judge(events: Sequence[Event], arm: Arm, recovers: bool, budget: float, breaks: bool = True) -> Verdict:
     """What a run has shown.
 
     :param recovers: whether the fault is one whose effect is seen, and that the healer has to make good; otherwise
         nothing must be done about it.
     :param budget: seconds within which it has to.
+    :param breaks: whether anything is meant to be broken at all.
     """
     times = timeline(events)
 
@@ -134,7 +141,7 @@ def judge(events: Sequence[Event], arm: Arm, recovers: bool, budget: float) -> V
     failed = first["inject_failed"] or first["interrupted"]
     if failed is not None:
         return verdict(Word.INJECT, str(failed["why"]))
-    if times.injected is None:
+    if breaks and times.injected is None:
         return verdict(Word.INJECT, "no fault was brought about")
     broken = [event for event in events if event["kind"] == "invariant"]
     if broken:
@@ -145,6 +152,10 @@ def judge(events: Sequence[Event], arm: Arm, recovers: bool, budget: float) -> V
     rollback = [event for event in events if event["kind"] == "rollback"]
     if not rollback or rollback[-1]["left"]:
         return verdict(Word.ROLLBACK, "; ".join(rollback[-1]["left"]) if rollback else "nothing was taken back")
+    settled = [event for event in events if event["kind"] == "settled"]
+    if not settled or settled[-1]["wrong"]:
+        told = "; ".join(settled[-1]["wrong"][:5]) if settled else "nobody has looked whether the cluster is well again"
+        return verdict(Word.ROLLBACK, f"all was taken back, and yet: {told}" if settled else told)
     leak = [event for event in events if event["kind"] == "fingerprint"]
     if not leak or leak[-1]["differences"]:
         told = "; ".join(leak[-1]["differences"][:5]) if leak else "nobody has compared the cluster with what it was"

@@ -6,14 +6,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from chaosheal.runner import Run, load, promise_of
+from chaosheal.runner import Healing, Run, load, promise_of
 from chaosheal.verdict import Arm, Word
 
 from lab.drill import SHORT, Drill
@@ -52,12 +51,9 @@ def test_each_experiment_is_valid_and_says_what_it_promises(path: Path) -> None:
 def test_a_stopped_kubelet_comes_back_with_a_healer_and_not_without(drill: Drill, tmp_path: Path, arm: Arm) -> None:
     drill.forget()
     healing = drill.healing({"selfheal_policy": {**SHORT}})
-    path = tmp_path / "experiment.json"
-    experiment = json.loads((ROOT / "experiments" / "kubelet-stopped.json").read_text(encoding="utf-8"))
-    experiment["configuration"]["chaosheal_kubeconfig"] = str(drill.cluster.kubeconfig)
-    path.write_text(json.dumps(experiment), encoding="utf-8")
-    run = Run(path, tmp_path / arm.value, str(drill.cluster.inventory), str(drill.healer), healing, arm)
-    verdict = run.carry_out()
+    path = ROOT / "experiments" / "kubelet-stopped.json"
+    healer = Healing(str(drill.cluster.inventory), str(drill.healer), healing)
+    verdict = Run(path, tmp_path / arm.value, healer, arm, str(drill.cluster.kubeconfig)).carry_out()
     events = (tmp_path / arm.value / "events.jsonl").read_text(encoding="utf-8")
     assert verdict.word is Word.PASS, f"{verdict.why}\n{events}"
     if arm is Arm.HEALED:

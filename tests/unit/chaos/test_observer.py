@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from chaosheal.fingerprint import differences
-from chaosheal.healer import words_of
+from chaosheal.healer import PHASES, phase_of, words_of
 from chaosheal.observer import wrong_with
 
 NOW = datetime(2026, 11, 29, 3, 0, tzinfo=UTC)
@@ -69,7 +69,34 @@ def test_what_a_healer_says_of_itself() -> None:
     proven = {"incidents": ["w-1-2"], "phase": "Recovered"}
     assert words_of(event("incident", proceed=True, **proven)) == [{"what": "repaired", "node": "w-1"}]
     assert words_of(event("incident", proceed=False, incidents=["w-1-2"], phase="Unhealthy")) == []
-    assert words_of({"event": "playbook_on_stats"}) == []
+    stats = {"event": "playbook_on_stats", "event_data": {"changed": {"localhost": 2, "w-1": 1}}}
+    assert words_of(stats) == [{"what": "stats", "changed": 3}]
+
+
+def begins(module: str, role: str = "", **arguments: str) -> dict[str, Any]:
+    told = ", ".join(f"{key}={value}" for key, value in arguments.items())
+    data = {"task_action": f"selfheal.kubernetes.{module}", "role": role, "task_args": told}
+    return {"event": "runner_on_start", "event_data": data}
+
+
+@pytest.mark.parametrize(
+    ("event", "phase"),
+    [
+        (begins("remediation_plan_info", hosts="x"), "detect"),
+        (begins("remediation_lease", holder="x"), "lock"),
+        (begins("remediation_lease", state="released"), "unlock"),
+        (begins("incident", "repair_node", node="w-1", event="begin"), "begin"),
+        (begins("incident", "repair_node", event="verify"), "verify"),
+        (begins("incident", "repair_node", event="acted"), ""),
+        (begins("node_drain", "node_drain"), "drain"),
+        (begins("fetch", "selfheal.kubernetes.node_evidence"), "evidence"),
+        (begins("raw", "kubelet_restart"), "act"),
+        (begins("debug"), ""),
+        ({**begins("raw", "kubelet_restart"), "event": "runner_on_ok"}, ""),
+    ],
+)
+def test_a_task_that_begins_says_in_which_phase_the_healer_is(event: dict[str, Any], phase: str) -> None:
+    assert phase_of(event) == phase and phase in ("", *PHASES)
 
 
 def test_what_is_left_over_is_named() -> None:

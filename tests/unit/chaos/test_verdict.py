@@ -21,11 +21,13 @@ def history(*changes: tuple[int, str, dict[str, Any]], recovers_at: int | None =
         {"t": 10, "kind": "injected", "faults": []},
         {"t": 25, "kind": "healer", "what": "detected", "nodes": ["w-1"]},
         {"t": 30, "kind": "healer", "what": "acted", "node": "w-1"},
+        {"t": 55, "kind": "healer", "what": "repaired", "node": "w-1"},
         *(
             {"t": t, "kind": "sample", "good": t < 20 or (recovers_at is not None and t >= recovers_at), "wrong": []}
             for t in range(2, 120, 2)
         ),
         {"t": 130, "kind": "rollback", "left": []},
+        {"t": 135, "kind": "settled", "wrong": []},
         {"t": 140, "kind": "fingerprint", "differences": []},
     ]
     events += [{"t": t, "kind": kind, **about} for t, kind, about in changes]
@@ -38,8 +40,9 @@ def without(events: Events, kind: str) -> Events:
 
 def test_the_times_are_those_of_somebody_who_is_not_the_healer() -> None:
     times = timeline(history())
-    assert (times.injected, times.seen, times.detected, times.acted, times.recovered) == (10, 20, 25, 30, 60)
-    assert (times.to_detect, times.to_recover) == (5, 40)
+    assert (times.injected, times.seen, times.detected, times.acted) == (10, 20, 25, 30)
+    assert (times.repaired, times.recovered) == (55, 60)
+    assert (times.to_detect, times.to_act, times.to_recover) == (5, 10, 40)
     # Two good samples are a moment's luck, and what was bad before the fault is not its effect.
     lucky = [{**e, "good": e["good"] or e["t"] in (40, 42)} if e["kind"] == "sample" else e for e in history()]
     assert timeline(lucky).recovered == 60
@@ -71,6 +74,20 @@ BROKEN = {"name": "I13", "node": "w-2", "why": "a person's cordon was lifted"}
         (history((50, "invariant", BROKEN)), Arm.HEALED, True, Word.INVARIANT, "I13: a person's cordon was lifted"),
         (history((131, "rollback", {"left": ["w-1: no"]})), Arm.HEALED, True, Word.ROLLBACK, "w-1: no"),
         (without(history(), "rollback"), Arm.HEALED, True, Word.ROLLBACK, "nothing was taken back"),
+        (
+            history((136, "settled", {"wrong": ["w-2: Ready is False"]})),
+            Arm.HEALED,
+            True,
+            Word.ROLLBACK,
+            "and yet: w-2",
+        ),
+        (
+            without(history(), "settled"),
+            Arm.HEALED,
+            True,
+            Word.ROLLBACK,
+            "nobody has looked whether the cluster is well",
+        ),
         (history((141, "fingerprint", {"differences": ["w-1: new: x"]})), Arm.HEALED, True, Word.LEAK, "w-1: new: x"),
         (without(history(), "fingerprint"), Arm.HEALED, True, Word.LEAK, "nobody has compared"),
     ],
@@ -82,3 +99,11 @@ def test_each_word(events: Events, arm: Arm, recovers: bool, word: Word, why: st
 
 def test_only_a_pass_ends_with_0() -> None:
     assert set(EXIT) == set(Word) and [word for word, code in EXIT.items() if code == 0] == [Word.PASS]
+
+
+def test_where_nothing_is_meant_to_be_broken_nothing_has_to_be() -> None:
+    healthy = [event for event in history(recovers_at=2) if event["kind"] not in ("injected", "healer")]
+    assert judge(healthy, Arm.HEALED, False, 60, breaks=False).word is Word.PASS
+    assert judge(healthy, Arm.HEALED, False, 60).word is Word.INJECT
+    acted = [*healthy, {"t": 30, "kind": "healer", "what": "acted", "node": "w-1"}]
+    assert judge(acted, Arm.HEALED, False, 60, breaks=False).word is Word.DEVIATED

@@ -1,0 +1,116 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Many experiments, each as often as it is wanted, in both arms; what has been shown before is not run again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from chaosheal.results import Result, Results
+from chaosheal.runner import Healing, Promise, Run, load, promise_of
+from chaosheal.verdict import Arm, Verdict, Word
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An experiment to be run in an arm."""
+
+    path: Path
+    promise: Promise
+    arm: Arm
+
+
+def wanted(paths: Iterable[Path], arms: Sequence[Arm], times: int, known: Sequence[Result]) -> Iterator[Wanted]:
+    """What is still to be run, so that each has been run so often: one round of all after the other.
+
+    Whatever a run has shown, it counts: one that is run again until it passes shows nothing. Where nothing is to be
+    repaired there is nothing that a run without a healer could show.
+
+    :raises ChaosError: a file is no experiment.
+    """
+    chosen = [(path, promise_of(load(path))) for path in paths]
+    have: dict[tuple[str, str], int] = {}
+    for result in known:
+        have[result.experiment, result.arm] = have.get((result.experiment, result.arm), 0) + 1
+    for turn in range(times):
+        for path, promise in chosen:
+            for arm in arms:
+                if have.get((promise.ident, arm.value), 0) <= turn and (promise.recovers or arm is Arm.HEALED):
+                    yield Wanted(path, promise, arm)
+
+
+class Suite:
+    """Runs experiments on one cluster and keeps their results.
+
+    :param before: called before each run, as to have the healer forget the last one.
+    :param say: tells a person what goes on, a line at a time.
+    :param version: of what is tried.
+    """
+
+    def __init__(
+        self,
+        results: Results,
+        healing: Healing,
+        kubeconfig: str = "",
+        before: Callable[[], None] = lambda: None,
+        say: Callable[[str], None] = print,
+        version: str = "",
+    ) -> None:
+        self._results, self._healing, self._kubeconfig = results, healing, kubeconfig
+        self._before, self._say, self._version = before, say, version
+
+    def carry_out(self, chosen: Iterable[Wanted]) -> list[Result]:
+        """Run them one after the other; what each has shown.
+
+        A cluster that is not well before a run ends it, since the next could not begin either.
+
+        :raises ChaosError: a run could not be begun at all.
+        """
+        done = []
+        for one in chosen:
+            self._before()
+            result = self._run(one)
+            self._results.add(result)
+            done.append(result)
+            self._say(f"{result.word:9} {result.experiment} {result.arm}: {result.why}")
+            if result.word == Word.GATE.value:
+                break
+        return done
+
+    def _run(self, one: Wanted) -> Result:
+        begun = time.time()
+        stamp = datetime.fromtimestamp(begun, UTC).strftime("%Y%m%dT%H%M%SZ")
+        folder = Path(one.promise.ident) / one.arm.value / stamp
+        run = Run(one.path, self._results.folder / folder, self._healing, one.arm, self._kubeconfig)
+        verdict = run.carry_out()
+        return result_of(one.promise, one.arm, verdict, begun, time.time() - begun, self._version, str(folder))
+
+
+def result_of(
+    promise: Promise, arm: Arm, verdict: Verdict, begun: float, seconds: float, version: str, folder: str
+) -> Result:
+    """What is kept of a run."""
+    times = verdict.times
+    return Result(
+        promise.ident,
+        promise.title,
+        promise.faults,
+        arm.value,
+        promise.recovers,
+        promise.budget,
+        verdict.word.value,
+        verdict.why,
+        round(begun, 1),
+        round(seconds, 1),
+        times.to_detect,
+        times.to_act,
+        times.to_recover,
+        version,
+        folder,
+    )
