@@ -12,7 +12,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from chaosheal.faults import FAULTS
@@ -20,7 +20,7 @@ from chaosheal.hands import Hands
 from chaosheal.injection import Breaker
 from chaosheal.journal import Journal, still_broken
 from chaosheal.model import ChaosError
-from chaosheal.results import Results
+from chaosheal.results import Result, Results
 from chaosheal.runner import EVENTS
 from chaosheal.verdict import EXIT, Arm, Word
 
@@ -44,10 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run.add_argument("--healer-kubeconfig", default="", help="of the healer")
     run.add_argument("--variables", default="{}", help="of the healer's runs, as JSON")
     run.add_argument("--before", default="", help="a command that is run before each, such as one that tidies up")
-    report = commands.add_parser(
+    written = commands.add_parser(
         "report", help="write what a folder of results shows: table.md, junit.xml, report.html"
     )
-    report.add_argument("folder", type=Path, help="of the results")
+    written.add_argument("folder", type=Path, help="of the results")
     dead_man = commands.add_parser("dead-man", help="wait, then take one fault back")
     for word in ("journal", "kubeconfig", "engine", "ident", "seconds"):
         dead_man.add_argument(word)
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "run":
             return _run(options)
         if options.command == "report":
-            return _report(options.folder)
+            return report(options.folder)
         journal = Journal(Path(options.journal))
         if options.command == "broken":
             return _broken(journal)
@@ -96,7 +96,12 @@ def _run(options: argparse.Namespace) -> int:
     chosen = list(wanted(options.experiments, arms, options.times, results.all()))
     healing = Healing(options.inventory, options.healer_kubeconfig, variables)
     done = Suite(results, healing, before=lambda: _before(options.before)).carry_out(chosen)
-    _report(options.folder)
+    report(options.folder)
+    return ways_out(done)
+
+
+def ways_out(done: Iterable[Result]) -> int:
+    """By which a program ends that has seen these results: that of the worst."""
     return max((EXIT[Word(result.word)] for result in done), default=0)
 
 
@@ -106,15 +111,19 @@ def _before(command: str) -> None:
         raise ChaosError(f"--before: {command!r} ended with {done.returncode}")
 
 
-def _report(folder: Path) -> int:
-    from chaosheal import report
+def report(folder: Path) -> int:
+    """Write what a folder of results shows, for people and for programs; returns 0.
+
+    :raises ChaosError: it has none, or they cannot be read.
+    """
     from chaosheal.history import read
+    from chaosheal.report import drawn, junit, page, table
 
     results = Results(folder).all()
     if not results:
         raise ChaosError(f"{folder} has no results; they come from: python -m chaosheal run")
-    runs = [report.drawn(result, read(folder / result.folder / EVENTS)) for result in results]
-    written = {"table.md": report.table(results), "junit.xml": report.junit(results), "report.html": report.page(runs)}
+    runs = [drawn(one, read(path)) for one in results if (path := folder / one.folder / EVENTS).exists()]
+    written = {"table.md": table(results), "junit.xml": junit(results), "report.html": page(runs)}
     for name, text in written.items():
         (folder / name).write_text(text, encoding="utf-8")
         print(folder / name)

@@ -2,15 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A real kind cluster that may be broken, with its healer's credentials.
-
-SELFHEAL_KEEP and SELFHEAL_CLUSTER mean what they mean to the end-to-end tests.
-"""
+"""What the tests of faults and of experiments share."""
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,31 +15,22 @@ from chaosheal.hands import Hands
 from chaosheal.injection import Breaker
 from chaosheal.journal import Journal
 from chaosheal.observer import look
-from chaosheal.targets import FAIR_GAME, Radius
+from chaosheal.targets import Radius
 
-from lab.cluster import Cluster
 from lab.drill import Drill
+from tests.chaos.ground import end_as_with_ctrl_c, fair_game
 
 
 def pytest_configure() -> None:
-    """Let an end from outside go the way of Ctrl-C, so that what was broken is taken back."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """End well when the run is ended from outside."""
+    end_as_with_ctrl_c()
 
 
 @pytest.fixture(scope="session")
 def drill() -> Iterator[Drill]:
     """A small cluster, prepared for its healer, and marked as one that may be broken."""
-    cluster = Cluster(os.environ.get("SELFHEAL_CLUSTER", "selfheal-chaos"), "small").up()
-    try:
-        drill = Drill(cluster)
-        run = drill.bootstrap()
-        assert run.code == 0, run.output
-        cluster.kubectl("label", "namespace", "kube-system", "--overwrite", "=".join(FAIR_GAME))
-        os.environ.update(cluster.env())
+    with fair_game() as drill:
         yield drill
-    finally:
-        if not os.environ.get("SELFHEAL_KEEP"):
-            cluster.down()
 
 
 @pytest.fixture(scope="session")

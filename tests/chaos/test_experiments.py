@@ -12,10 +12,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from chaosheal.runner import Healing, Run, load, promise_of
+from chaosheal.runner import Run, load, promise_of
 from chaosheal.verdict import Arm, Word
 
-from lab.drill import SHORT, Drill
+from lab.drill import Drill
+from tests.chaos.ground import healing
 
 ROOT = Path(__file__).resolve().parents[2] / "chaos"
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.json"))
@@ -50,10 +51,8 @@ def test_each_experiment_is_valid_and_says_what_it_promises(path: Path) -> None:
 @pytest.mark.parametrize("arm", [Arm.CONTROL, Arm.HEALED])
 def test_a_stopped_kubelet_comes_back_with_a_healer_and_not_without(drill: Drill, tmp_path: Path, arm: Arm) -> None:
     drill.forget()
-    healing = drill.healing({"selfheal_policy": {**SHORT}})
     path = ROOT / "experiments" / "kubelet-stopped.json"
-    healer = Healing(str(drill.cluster.inventory), str(drill.healer), healing)
-    verdict = Run(path, tmp_path / arm.value, healer, arm, str(drill.cluster.kubeconfig)).carry_out()
+    verdict = Run(path, tmp_path / arm.value, healing(drill), arm, str(drill.cluster.kubeconfig)).carry_out()
     events = (tmp_path / arm.value / "events.jsonl").read_text(encoding="utf-8")
     assert verdict.word is Word.PASS, f"{verdict.why}\n{events}"
     if arm is Arm.HEALED:

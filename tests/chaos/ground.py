@@ -1,0 +1,52 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A real kind cluster that may be broken, with its healer's credentials.
+
+SELFHEAL_KEEP and SELFHEAL_CLUSTER mean what they mean to the end-to-end tests.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from chaosheal.runner import Healing
+from chaosheal.targets import FAIR_GAME
+
+from lab.cluster import Cluster
+from lab.drill import Drill
+from lab.shell import LabError
+
+
+def end_as_with_ctrl_c() -> None:
+    """Let an end from outside go the way of Ctrl-C, so that what was broken is taken back."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@contextmanager
+def fair_game() -> Iterator[Drill]:
+    """A small cluster, prepared for its healer, and marked as one that may be broken.
+
+    :raises LabError: it cannot be made.
+    """
+    cluster = Cluster(os.environ.get("SELFHEAL_CLUSTER", "selfheal-chaos"), "small").up()
+    try:
+        drill = Drill(cluster)
+        run = drill.bootstrap()
+        if run.code:
+            raise LabError(f"the playbook bootstrap ended with {run.code}: {run.output[-1000:]}")
+        cluster.kubectl("label", "namespace", "kube-system", "--overwrite", "=".join(FAIR_GAME))
+        os.environ.update(cluster.env())
+        yield drill
+    finally:
+        if not os.environ.get("SELFHEAL_KEEP"):
+            cluster.down()
+
+
+def healing(drill: Drill) -> Healing:
+    """How its healer is run: with short times, and allowed to act."""
+    return Healing(str(drill.cluster.inventory), str(drill.healer), drill.healing({}))
