@@ -20,7 +20,8 @@ for file in /etc/kubernetes/manifests/* /etc/cni/net.d/* /var/lib/kubelet/config
   /var/lib/kubelet/kubeadm-flags.env /etc/systemd/system/kubelet.service.d/* /run/systemd/system/kubelet.service.d/*; do
   [ -f "$file" ] && echo "file $file $(sha256sum <"$file" | cut -c 1-16)"
 done
-find /etc/kubernetes /etc/cni /etc/default /var/lib/kubelet -maxdepth 2 -name "*chaosheal*" | sed "s/^/left /"
+find /etc/kubernetes /etc/cni /etc/default /var/lib/kubelet /var/lib/kubelet/pki -maxdepth 2 \
+  -name "*chaosheal*" | sed "s/^/left /"
 systemctl list-units --plain --no-legend --all "chaosheal-*" | sed "s/ .*//; s/^/left /"
 for name in kubelet containerd kube-apiserver etcd; do
   for pid in $(pgrep -x $name); do grep -q "^State:.T" "/proc/$pid/status" && echo "stopped $name"; done
@@ -28,6 +29,8 @@ done
 cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/cpu.max 2>/dev/null | sed "s/^/quota /"
 true
 """
+# How the node's network sends; by tc, which may tell a number that is another one each time.
+_QUEUES = network("sh", "-c", "tc qdisc show dev eth0 | sed 's/ [0-9a-f]*: / /'")
 # The token in it is renewed all the time.
 _CHANGES_BY_ITSELF = ("calico-kubeconfig",)
 
@@ -42,6 +45,7 @@ def _of(hands: Hands, node: NodeOf) -> list[str]:
     try:
         lines += hands.carry_out(inside(_NODE), node.name, 60).output.splitlines()
         rules = hands.carry_out(network("iptables-save"), node.name, 30).output.splitlines()
+        lines += [f"queue {line}" for line in hands.carry_out(_QUEUES, node.name, 30).output.splitlines()]
     except ChaosError as exc:
         return [*lines, f"cannot be asked: {exc}"]
     lines += [f"rule {line}" for line in rules if "CHAOS-" in line]

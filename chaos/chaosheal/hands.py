@@ -101,6 +101,8 @@ class Hands:
             raise ChaosError(f"expected the name of a node, got {ascii(node)[:80]}")
         if command.where is Where.ENGINE:
             return [self.engine, *command.argv]
+        if command.where is Where.HOST:
+            return ["env", f"ENGINE={self.engine}", f"KUBECONFIG={self.kubeconfig}", *command.argv]
         if command.where is Where.NODE:
             return [self.engine, "exec", "-i", node, *command.argv]
         pid = self._run([self.engine, "inspect", "-f", "{{.State.Pid}}", node], "", 30).output.strip()

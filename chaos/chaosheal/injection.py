@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosheal.faults import fault_named
-from chaosheal.hands import Hands, NodeOf
+from chaosheal.hands import Hands
 from chaosheal.journal import INJECTED, UNDONE, Entry, Journal, broken_nodes, still_broken
 from chaosheal.model import ChaosError, Command, Fault, Params, Target, Where
 from chaosheal.targets import Radius, objection_to_cluster, select
@@ -87,9 +87,13 @@ class Breaker:
             broken = broken_nodes(self.journal.entries())
             chosen = select(selector or {}, fault, nodes, broken, self._radius)
             planes = self._hands.planes(nodes)
+            plane = next((node.name for node in nodes if node.role == "control-plane"), "")
             own: list[str] = []
             try:
-                return [self._break(fault, settled, node, planes, lasts, own) for node in chosen]
+                return [
+                    self._break(fault, settled, Target(node.name, uuid.uuid4().hex[:8], planes, plane), lasts, own)
+                    for node in chosen
+                ]
             except ChaosError as exc:
                 left = self._mend(one for one in still_broken(self.journal.entries()) if one.ident in own)
                 raise ChaosError("; ".join([str(exc), *left])) from None
@@ -114,28 +118,27 @@ class Breaker:
         if objection:
             raise ChaosError(objection)
 
-    def _break(
-        self, fault: Fault, params: Params, node: NodeOf, planes: tuple[str, ...], lasts: float, own: list[str]
-    ) -> Injected:
-        target = Target(node.name, uuid.uuid4().hex[:8], planes)
+    def _break(self, fault: Fault, params: Params, target: Target, lasts: float, own: list[str]) -> Injected:
         now = self._clock()
         undo = fault.undo(target, params)
         entry = Entry(
-            target.ident, fault.name, node.name, tuple(sorted(params.items())), undo, now, now + lasts, planes
+            target.ident, fault.name, target.node, tuple(sorted(params.items())), undo, now, now + lasts, target.planes
         )
         self.journal.begin(entry)
         own.append(entry.ident)
         self._dead_man(entry.ident, lasts)
         for command in (*_in_the_node(target, undo, lasts), *fault.inject(target, params)):
-            self._hands.carry_out(command, node.name)
+            self._hands.carry_out(command, target.node)
         done = self._clock()
         look = fault.effect(target, params)
-        while not self._hands.sees(look, node.name):
+        while not self._hands.sees(look, target.node):
             if self._clock() - done > fault.seconds:
-                raise ChaosError(f"fault {fault.name} did not take effect on {node.name} within {fault.seconds:.0f} s")
+                raise ChaosError(
+                    f"fault {fault.name} did not take effect on {target.node} within {fault.seconds:.0f} s"
+                )
             self._sleep(LOOK_SECONDS)
         self.journal.note(entry.ident, INJECTED)
-        return Injected(entry.ident, fault.name, node.name, done, self._clock() - done)
+        return Injected(entry.ident, fault.name, target.node, done, self._clock() - done)
 
     def _mend(self, entries: Iterable[Entry]) -> list[str]:
         left = []

@@ -27,6 +27,7 @@ class Where(Enum):
     NETWORK = "network"  # by a program of this machine, in the node's network
     ENGINE = "engine"  # by the engine that runs the nodes, such as docker
     API = "api"  # by kubectl
+    HOST = "host"  # by a program of this machine, which is told ENGINE and KUBECONFIG
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,11 @@ def network(*argv: str, may_fail: bool = False) -> Command:
 def engine(*argv: str, may_fail: bool = False) -> Command:
     """A command of the engine."""
     return Command(Where.ENGINE, argv, may_fail=may_fail)
+
+
+def host(script: str, *words: str, may_fail: bool = False) -> Command:
+    """A script for the shell of this machine, and the words that it knows as $1 and so on."""
+    return Command(Where.HOST, ("sh", "-c", script, "sh", *words), may_fail=may_fail)
 
 
 def api(*argv: str, stdin: str = "", may_fail: bool = False) -> Command:
@@ -130,11 +136,13 @@ class Target:
 
     :ivar ident: of the injection: letters, digits and dashes. What is made for it is called by it.
     :ivar planes: the addresses of the control planes and of what stands before them.
+    :ivar plane: the name of a control plane's node.
     """
 
     node: str
     ident: str
     planes: tuple[str, ...] = ()
+    plane: str = ""
 
 
 Make = Callable[[Target, Params], tuple[Command, ...]]

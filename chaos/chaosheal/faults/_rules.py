@@ -16,25 +16,34 @@ def chain_of(target: Target) -> str:
     return f"CHAOS-{target.ident}"[:28]
 
 
-def enter(target: Target, hooks: Iterable[str], rules: Iterable[tuple[str, ...]]) -> tuple[Command, ...]:
-    """Make the chain, then let packets go through it, so that all of its rules begin at once."""
+# Where packets enter a chain, by its table.
+_HOOKS = {"filter": ("INPUT", "OUTPUT"), "raw": ("PREROUTING", "OUTPUT"), "nat": ("OUTPUT",)}
+
+
+def enter(
+    target: Target, rules: Iterable[tuple[str, ...]], hooks: Iterable[str] = (), table: str = "filter"
+) -> tuple[Command, ...]:
+    """Make the chain, then let packets go through it, so that all of its rules begin at once.
+
+    :param hooks: where they enter it; wherever they can in this table if none is given.
+    """
     chain = chain_of(target)
     return (
-        _iptables("-N", chain),
-        *(_iptables("-A", chain, *rule) for rule in rules),
-        *(_iptables("-I", hook, "1", "-j", chain) for hook in hooks),
+        _iptables(table, "-N", chain),
+        *(_iptables(table, "-A", chain, *rule) for rule in rules),
+        *(_iptables(table, "-I", hook, "1", "-j", chain) for hook in hooks or _HOOKS[table]),
     )
 
 
-def leave(target: Target) -> tuple[Command, ...]:
+def leave(target: Target, table: str = "filter") -> tuple[Command, ...]:
     """Take the chain away, whatever is left of it."""
     chain = chain_of(target)
     return (
-        *(_iptables("-D", hook, "-j", chain, may_fail=True) for hook in ("INPUT", "OUTPUT")),
-        _iptables("-F", chain, may_fail=True),
-        _iptables("-X", chain, may_fail=True),
+        *(_iptables(table, "-D", hook, "-j", chain, may_fail=True) for hook in _HOOKS[table]),
+        _iptables(table, "-F", chain, may_fail=True),
+        _iptables(table, "-X", chain, may_fail=True),
     )
 
 
-def _iptables(*words: str, may_fail: bool = False) -> Command:
-    return network("iptables", "-w", "10", *words, may_fail=may_fail)
+def _iptables(table: str, *words: str, may_fail: bool = False) -> Command:
+    return network("iptables", "-w", "10", "-t", table, *words, may_fail=may_fail)

@@ -15,7 +15,6 @@ FAULT = Fault(
     params={"percent": Param("of the packets in each direction", 30, limits=(1, 95))},
     inject=lambda target, params: enter(
         target,
-        ("INPUT", "OUTPUT"),
         [
             (
                 side,

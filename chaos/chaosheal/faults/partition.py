@@ -29,7 +29,7 @@ FAULT = Fault(
         ),
         "how": Param("whether packets are dropped, or answered by a reset", "drop", choices=("drop", "reset")),
     },
-    inject=lambda target, params: enter(target, _HOOKS[params["direction"]], _rules(target, params)),
+    inject=lambda target, params: enter(target, _rules(target, params), _HOOKS[params["direction"]]),
     undo=lambda target, params: leave(target),
     # A connection needs both directions, so none comes about whichever is cut.
     effect=lambda target, params: Look(

@@ -1,0 +1,29 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A network that carries little."""
+
+from __future__ import annotations
+
+from chaosheal.model import Fault, Look, Param, network
+
+_DEVICE = "eth0"
+
+FAULT = Fault(
+    name="rate_limit",
+    about="the node sends no more than so much",
+    params={"kbit": Param("thousand bits in a second", 256, limits=(32, 1_000_000))},
+    inject=lambda target, params: (
+        network(
+            *("tc", "qdisc", "add", "dev", _DEVICE, "root", "tbf"),
+            *("rate", f"{params['kbit']}kbit", "burst", "3200", "latency", "400ms"),
+        ),
+    ),
+    undo=lambda target, params: (network("tc", "qdisc", "del", "dev", _DEVICE, "root", may_fail=True),),
+    # The kernel counts what had to wait.
+    effect=lambda target, params: Look(
+        network("tc", "-s", "qdisc", "show", "dev", _DEVICE), says=r"tbf(?s:.)*overlimits [1-9]"
+    ),
+    roles=("worker",),
+)
