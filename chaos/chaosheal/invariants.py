@@ -57,11 +57,26 @@ def _a_healer_ends_when_it_is_told_to(events: Sequence[Event]) -> Iterator[str]:
             yield "it was cancelled, and went on"
 
 
+def _one_healer_at_a_time_acts(events: Sequence[Event]) -> Iterator[str]:
+    acting: int | None = None
+    for event in events:
+        if event["kind"] != "healer":
+            continue
+        which, what = event.get("which"), event.get("what")
+        if what == "acted":
+            if acting not in (None, which):
+                yield f"healer {which} began while healer {acting} was at work"
+            acting = which
+        elif which == acting and (what == "ended" or event.get("phase") == "unlock"):
+            acting = None
+
+
 RULES: Mapping[str, Callable[[Sequence[Event]], Iterator[str]]] = MappingProxyType(
     {
         "only what is broken is touched": _only_what_is_broken_is_touched,
         "one node at a time is cordoned": _one_node_at_a_time_is_cordoned,
         "who says that it is well is right": _who_says_that_it_is_well_is_right,
+        "one healer at a time acts": _one_healer_at_a_time_acts,
         "a healer ends when it is told to": _a_healer_ends_when_it_is_told_to,
     }
 )

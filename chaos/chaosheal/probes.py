@@ -13,7 +13,7 @@ from chaoslib.types import Configuration
 
 from chaosheal.activities import told
 from chaosheal.journal import still_broken
-from chaosheal.observer import look, wait_until_well
+from chaosheal.observer import SECONDS, look, wait_until_well
 from chaosheal.setup import breaker_of, hands_of, journal_of
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "pods_are_ready",
     "recovers",
     "stays_as_it_is",
+    "stays_well",
 ]
 
 
@@ -94,3 +95,15 @@ def stays_as_it_is(seconds: float, configuration: Configuration = None) -> bool:
     """Let so many seconds pass, and say whether the faults that the journal knows are all still there."""
     time.sleep(float(seconds))
     return faults_are_there(configuration)
+
+
+@told
+def stays_well(seconds: float, configuration: Configuration = None) -> bool:
+    """Whether the cluster is well for so many seconds, whenever it is looked at."""
+    hands, end = hands_of(configuration), time.monotonic() + float(seconds)
+    expected = len(hands.nodes())
+    while time.monotonic() < end:
+        if look(hands, expected):
+            return False
+        time.sleep(SECONDS)
+    return True

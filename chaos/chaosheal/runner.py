@@ -35,10 +35,12 @@ class Promise:
     """What an experiment says of itself, for us: in its ``extensions``, and the budget in its ``configuration``.
 
     :ivar ident: what it is called in tables.
-    :ivar recovers: whether the healer has to make the fault good; otherwise it must do nothing about it.
+    :ivar recovers: whether the healer has to make the fault good; otherwise it must do nothing about it, if it may not.
     :ivar budget: seconds from the effect to the recovery, at most; for so long a run without a healer is looked at.
     :ivar healer: variables of the healer's run.
     :ivar healers: so many of them at once.
+    :ivar may_act: whether the healer may do something about what it need not make good.
+    :ivar control: whether a run without a healer shows anything that no other experiment does.
     :ivar faults: that its actions bring about, in their order; a healthy cluster has none.
     """
 
@@ -48,6 +50,8 @@ class Promise:
     budget: float
     healer: Mapping[str, Any] = field(default_factory=dict)
     healers: int = 1
+    may_act: bool = False
+    control: bool = True
     faults: tuple[str, ...] = ()
 
 
@@ -66,6 +70,8 @@ def promise_of(experiment: Mapping[str, Any]) -> Promise:
             budget=float(experiment["configuration"]["budget"]),
             healer=dict(told.get("healer") or {}),
             healers=int(told.get("healers", 1)),
+            may_act=bool(told.get("may_act", False)),
+            control=bool(told["recovers"]) and bool(told.get("control", True)),
             faults=tuple(str(one["provider"]["arguments"]["fault"]) for one in experiment["method"] if _injects(one)),
         )
     except (KeyError, TypeError, ValueError) as exc:
@@ -152,7 +158,9 @@ class Run:
             history.tell("fingerprint", differences=fingerprint.differences(before, self._after(before)))
         for rule in broken(history.events):
             history.tell("invariant", name=rule.name, why=rule.why)
-        verdict = judge(history.events, self._arm, promise.recovers, promise.budget, bool(promise.faults))
+        verdict = judge(
+            history.events, self._arm, promise.recovers, promise.budget, bool(promise.faults), promise.may_act
+        )
         history.tell("verdict", word=verdict.word.value, why=verdict.why)
         return verdict
 

@@ -41,7 +41,7 @@ def wanted(paths: Iterable[Path], arms: Sequence[Arm], times: int, known: Sequen
     for turn in range(times):
         for path, promise in chosen:
             for arm in arms:
-                if have.get((promise.ident, arm.value), 0) <= turn and (promise.recovers or arm is Arm.HEALED):
+                if have.get((promise.ident, arm.value), 0) <= turn and (promise.control or arm is Arm.HEALED):
                     yield Wanted(path, promise, arm)
 
 

@@ -16,7 +16,7 @@ from chaosheal.model import ChaosError, Fault
 
 # Whoever owns a cluster says by this label of its namespace kube-system that it may be broken.
 FAIR_GAME = ("selfheal.kubernetes/chaos", "allowed")
-_KEYS = ("names", "role", "label", "count", "seed")
+_KEYS = ("names", "role", "label", "count", "seed", "broken")
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ def select(
 ) -> list[NodeOf]:
     """The nodes that are meant.
 
-    :param selector: ``names``, or any of ``role``, ``label`` (as key=value), ``count`` (default 1) and ``seed``, by
-        which as many are drawn of those that fit.
+    :param selector: ``names``, or any of ``role``, ``label`` (as key=value), ``count`` (default 1), ``seed``, by
+        which as many are drawn of those that fit, and ``broken`` for those to which something has been done already.
     :param broken: names of nodes to which something has been done that is not taken back yet.
     :raises ChaosError: it cannot be fulfilled, or more would be broken than may be.
     """
@@ -50,8 +50,10 @@ def select(
             raise ChaosError(
                 f"fault {fault.name} is for nodes of {' and '.join(fault.roles)}, {node.name} is of {node.role}"
             )
-        if node.name in broken:
-            raise ChaosError(f"{node.name} is broken already; one fault on top of another has to be asked for by name")
+        if node.name in broken and not selector.get("broken"):
+            raise ChaosError(
+                f"{node.name} is broken already; one fault on top of another has to be asked for (broken: true)"
+            )
     _within(radius, chosen, nodes, broken)
     return chosen
 
@@ -78,10 +80,13 @@ def _drawn(selector: Mapping[str, Any], fault: Fault, nodes: Sequence[NodeOf], b
     fit = [
         node
         for node in sorted(nodes, key=lambda node: node.name)
-        if node.role == role and node.name not in broken and (not label or (key, value) in node.labels)
+        if node.role == role
+        and (node.name in broken) is bool(selector.get("broken"))
+        and (not label or (key, value) in node.labels)
     ]
     if len(fit) < count:
-        raise ChaosError(f"target: {count} nodes are wanted, {len(fit)} fit and are whole")
+        state = "broken" if selector.get("broken") else "whole"
+        raise ChaosError(f"target: {count} nodes are wanted, {len(fit)} fit and are {state}")
     if "seed" in selector:
         return random.Random(selector["seed"]).sample(fit, count)
     return fit[:count]

@@ -119,13 +119,16 @@ def timeline(events: Iterable[Event]) -> Timeline:
     return Timeline(injected, seen, said.get("detected"), said.get("acted"), said.get("repaired"), recovered)
 
 
-def judge(events: Sequence[Event], arm: Arm, recovers: bool, budget: float, breaks: bool = True) -> Verdict:
+def judge(
+    events: Sequence[Event], arm: Arm, recovers: bool, budget: float, breaks: bool = True, may_act: bool = False
+) -> Verdict:
     """What a run has shown.
 
     :param recovers: whether the fault is one whose effect is seen, and that the healer has to make good; otherwise
         nothing must be done about it.
     :param budget: seconds within which it has to.
     :param breaks: whether anything is meant to be broken at all.
+    :param may_act: whether it is all right to do something about what need not be made good.
     """
     times = timeline(events)
 
@@ -146,7 +149,7 @@ def judge(events: Sequence[Event], arm: Arm, recovers: bool, budget: float, brea
     broken = [event for event in events if event["kind"] == "invariant"]
     if broken:
         return verdict(Word.INVARIANT, "; ".join(f"{one['name']}: {one['why']}" for one in broken))
-    wrong = _deviation(times, arm, recovers, budget)
+    wrong = _deviation(times, arm, recovers, budget, may_act)
     if wrong:
         return verdict(Word.DEVIATED, wrong)
     rollback = [event for event in events if event["kind"] == "rollback"]
@@ -163,9 +166,9 @@ def judge(events: Sequence[Event], arm: Arm, recovers: bool, budget: float, brea
     return verdict(Word.PASS, _story(times, arm, recovers))
 
 
-def _deviation(times: Timeline, arm: Arm, recovers: bool, budget: float) -> str:
+def _deviation(times: Timeline, arm: Arm, recovers: bool, budget: float, may_act: bool) -> str:
     if not recovers:
-        return "" if times.acted is None else "the healer acted, and there was nothing for it to do"
+        return "" if times.acted is None or may_act else "the healer acted, and there was nothing for it to do"
     if times.seen is None:
         return "nobody but the injection has seen an effect"
     took = times.to_recover
@@ -178,7 +181,7 @@ def _deviation(times: Timeline, arm: Arm, recovers: bool, budget: float) -> str:
 
 def _story(times: Timeline, arm: Arm, recovers: bool) -> str:
     if not recovers:
-        return "nothing was done about it, as it should be"
+        return "nothing was done about it" if times.acted is None else "what was done about it broke no rule"
     if arm is Arm.CONTROL:
         return "it did not recover without a healer"
     return f"recovered {times.to_recover:.0f} s after its effect was seen"

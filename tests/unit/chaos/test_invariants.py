@@ -37,6 +37,13 @@ def test_a_run_that_keeps_them_all() -> None:
     assert broken(KEPT) == [] and broken([]) == []
 
 
+@pytest.mark.parametrize("over", [{"what": "ended"}, {"what": "phase", "phase": "unlock"}])
+def test_healers_may_act_one_after_the_other(over: dict[str, Any]) -> None:
+    first, second = (healer(t, "acted", node="w-1", which=which) for t, which in ((25, 0), (40, 1)))
+    assert broken([INJECTED, first, {"t": 30, "kind": "healer", "which": 0, **over}, second]) == []
+    assert broken([INJECTED, first, {"t": 30, "kind": "healer", "which": 1, **over}, second]) != []
+
+
 @pytest.mark.parametrize(
     ("events", "name", "why"),
     [
@@ -54,6 +61,11 @@ def test_a_run_that_keeps_them_all() -> None:
             [healer(25, "repaired", node="w-1"), sample(30, "x"), sample(80, "x")],
             "who says that it is well is right",
             "w-1 was called repaired, and for 60 s nobody else saw it well",
+        ),
+        (
+            [INJECTED, healer(25, "acted", node="w-1", which=0), healer(26, "acted", node="w-1", which=1)],
+            "one healer at a time acts",
+            "healer 1 began while healer 0 was at work",
         ),
         (
             [healer(60, "ended", status="still runs")],

@@ -29,7 +29,7 @@ from chaosheal.verdict import Arm, Timeline, Verdict, Word
 NEVER = Timeline(None, None, None, None, None, None)
 PROMISES = {
     "a": Promise("E02", "stopped", True, 180.0, faults=("kubelet_stop",)),
-    "b": Promise("E12", "slow", False, 90.0, faults=("packet_loss",)),
+    "b": Promise("E12", "slow", False, 90.0, control=False, faults=("packet_loss",)),
 }
 
 
@@ -100,6 +100,8 @@ EXPERIMENT: dict[str, Any] = {
 def test_a_promise_has_the_faults_in_their_order() -> None:
     assert promise_of(EXPERIMENT) == Promise("E99", "t", True, 60.0, faults=("kubelet_stop",))
     assert promise_of({**EXPERIMENT, "method": EXPERIMENT["method"][1:]}).faults == ()
+    quiet = {**EXPERIMENT, "extensions": [{**EXPERIMENT["extensions"][0], "recovers": False}]}
+    assert not promise_of(quiet).control, "where nothing is repaired no healer is no control"
 
 
 def test_a_number_of_healers_that_cannot_be_is_refused() -> None:

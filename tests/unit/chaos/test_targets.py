@@ -37,6 +37,7 @@ def test_by_name_by_role_by_label_and_by_lot() -> None:
         {"count": 2, "seed": 7}, STOP, NODES, [], wide
     )
     assert names({}, STOP, NODES, ["w-1"], wide) == ["w-2"], "what is broken already is not drawn"
+    assert names({"broken": True}, STOP, NODES, ["w-2"], wide) == ["w-2"], "but for who wants just that"
 
 
 @pytest.mark.parametrize(

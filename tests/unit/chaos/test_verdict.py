@@ -105,5 +105,6 @@ def test_where_nothing_is_meant_to_be_broken_nothing_has_to_be() -> None:
     healthy = [event for event in history(recovers_at=2) if event["kind"] not in ("injected", "healer")]
     assert judge(healthy, Arm.HEALED, False, 60, breaks=False).word is Word.PASS
     assert judge(healthy, Arm.HEALED, False, 60).word is Word.INJECT
+    assert judge(history(), Arm.HEALED, False, 60, may_act=True).why == "what was done about it broke no rule"
     acted = [*healthy, {"t": 30, "kind": "healer", "what": "acted", "node": "w-1"}]
     assert judge(acted, Arm.HEALED, False, 60, breaks=False).word is Word.DEVIATED
