@@ -19,7 +19,16 @@ from chaosheal.targets import FAIR_GAME
 
 from lab.cluster import Cluster
 from lab.drill import Drill
+from lab.paths import versions
 from lab.shell import LabError
+
+# By which experiments know what image applications are made of.
+IMAGE_VARIABLE = "CHAOSHEAL_IMAGE"
+
+
+def image() -> str:
+    """The image with a shell that the lab's nodes have."""
+    return str(versions()["image"]["busybox"])
 
 
 def end_as_with_ctrl_c() -> None:
@@ -40,7 +49,7 @@ def fair_game() -> Iterator[Drill]:
         if run.code:
             raise LabError(f"the playbook bootstrap ended with {run.code}: {run.output[-1000:]}")
         cluster.kubectl("label", "namespace", "kube-system", "--overwrite", "=".join(FAIR_GAME))
-        os.environ.update(cluster.env())
+        os.environ.update({**cluster.env(), IMAGE_VARIABLE: image()})
         yield drill
     finally:
         if not os.environ.get("SELFHEAL_KEEP"):

@@ -19,13 +19,15 @@ from chaosheal.journal import still_broken
 from chaosheal.model import ChaosError
 
 from lab.drill import Drill
+from tests.chaos.ground import image
 from tests.chaos.waiting import until
 
 
 @pytest.mark.parametrize("name", sorted(FAULTS))
 def test_it_takes_effect_and_is_taken_back(whole: Breaker, name: str) -> None:
     fault = FAULTS[name]
-    [injected] = whole.inject(name, {"role": fault.roles[0]})
+    params = {"image": image()} if "image" in fault.params else {}
+    [injected] = whole.inject(name, {"role": fault.roles[0]}, params)
     [entry] = whole.journal.entries()
     if not fault.passes:
         assert whole.is_there(entry), "it does not go away by itself"

@@ -7,27 +7,39 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
-from chaosheal.model import Fault, Look, Target, api
+from chaosheal.model import Fault, Look, Param, Params, Target, api
 
 NAMESPACE = "chaosheal"
+# Every node of kind has it.
+PAUSE = "registry.k8s.io/pause:3.10.1"
+# Of an application that is a shell's.
+SHELL = {"image": Param("with /bin/busybox in it", "docker.io/library/busybox:1.37")}
 
 
-def sick(fault: str, container: dict[str, object], told: str, says: str, about: str, seconds: float = 120) -> Fault:
+def sick(
+    fault: str,
+    container: dict[str, object],
+    told: str,
+    says: str,
+    about: str,
+    params: Mapping[str, Param] = SHELL,
+) -> Fault:
     """The fault that a pod on the node is in trouble.
 
-    :param container: what it is made of, besides its name.
+    :param container: what it is made of, besides its name, and the image where that is a parameter.
     :param told: where in the status of its container the trouble stands.
     """
 
-    def manifest(target: Target) -> str:
+    def manifest(target: Target, params: Params) -> str:
         meta = {"name": f"{fault.replace('_', '-')}-{target.ident}"[:60], "namespace": NAMESPACE}
         spec = {
             "nodeName": target.node,
             "automountServiceAccountToken": False,
             "terminationGracePeriodSeconds": 1,
             "tolerations": [{"operator": "Exists"}],
-            "containers": [{"name": "app", **container}],
+            "containers": [{"name": "app", **params, **container}],
         }
         space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
@@ -39,7 +51,7 @@ def sick(fault: str, container: dict[str, object], told: str, says: str, about: 
     return Fault(
         name=fault,
         about=about,
-        inject=lambda target, params: (api("apply", "-f", "-", stdin=manifest(target)),),
+        inject=lambda target, params: (api("apply", "-f", "-", stdin=manifest(target, params)),),
         undo=lambda target, params: (
             api("delete", "pod", name(target), "-n", NAMESPACE, "--ignore-not-found", "--grace-period=1"),
         ),
@@ -47,5 +59,6 @@ def sick(fault: str, container: dict[str, object], told: str, says: str, about: 
             api("get", "pod", name(target), "-n", NAMESPACE, "-o", f"jsonpath={{.status.containerStatuses[0].{told}}}"),
             says=says,
         ),
-        seconds=seconds,
+        params=params,
+        seconds=120,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from chaosheal.faults._pods import NAMESPACE
+from chaosheal.faults._pods import NAMESPACE, PAUSE
 from chaosheal.model import Fault, Look, Target, api
 
 
@@ -23,7 +23,7 @@ def _manifest(target: Target) -> str:
         "nodeName": target.node,
         "automountServiceAccountToken": False,
         "terminationGracePeriodSeconds": 1,
-        "containers": [{"name": "app", "image": "registry.k8s.io/pause:3.10"}],
+        "containers": [{"name": "app", "image": PAUSE}],
     }
     budget = {"minAvailable": 1, "selector": {"matchLabels": labels}}
     items = [

@@ -6,10 +6,16 @@
 
 from __future__ import annotations
 
-from chaosheal.faults._processes import absent
-from chaosheal.model import Fault, inside
+from chaosheal.model import Fault, Look, inside, network
 
 _FILE = "/var/lib/kubelet/config.yaml"
+# Ends with 0 if nobody answers where kubelet tells how it is.
+_SILENT = (
+    "import sys, urllib.request as u\n"
+    "try: u.urlopen('http://127.0.0.1:10248/healthz', timeout=3)\n"
+    "except OSError: sys.exit(0)\n"
+    "sys.exit(1)"
+)
 
 FAULT = Fault(
     name="kubelet_bad_config",
@@ -24,5 +30,6 @@ FAULT = Fault(
     undo=lambda target, params: (
         inside(f"if [ -e {_FILE}.chaosheal ]; then mv -f {_FILE}.chaosheal {_FILE}; systemctl restart kubelet; fi"),
     ),
-    effect=lambda target, params: absent("kubelet"),
+    # It is started each second and ends at once, so its process comes and goes.
+    effect=lambda target, params: Look(network("python3", "-c", _SILENT)),
 )

@@ -10,7 +10,7 @@ from chaosheal.faults._pods import sick
 
 FAULT = sick(
     "pod_crash_loop",
-    {"image": "registry.k8s.io/pause:3.10", "command": ["/pause", "--no-such-flag"]},
+    {"command": ["/bin/busybox", "false"]},
     "restartCount",
     "^[1-9]",
     "an application ends as soon as it begins, again and again; its node is well",

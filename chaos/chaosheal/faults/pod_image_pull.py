@@ -14,4 +14,5 @@ FAULT = sick(
     "state.waiting.reason",
     "ErrImagePull|ImagePullBackOff",
     "an application's image cannot be pulled; its node is well",
+    params={},
 )

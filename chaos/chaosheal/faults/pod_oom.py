@@ -11,7 +11,6 @@ from chaosheal.faults._pods import sick
 FAULT = sick(
     "pod_oom",
     {
-        "image": "selfheal.local/busybox:1",
         "command": ["/bin/busybox", "tail", "/dev/zero"],
         "resources": {"limits": {"memory": "24Mi"}},
     },
