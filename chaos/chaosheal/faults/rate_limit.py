@@ -9,6 +9,11 @@ from __future__ import annotations
 from chaosheal.model import Fault, Look, Param, network
 
 _DEVICE = "eth0"
+# Says more than fits through, to a port where nobody listens.
+_TALK = (
+    "import socket, sys; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+    "for _ in range(50): s.sendto(bytes(1000), (sys.argv[1], 9))"
+)
 
 FAULT = Fault(
     name="rate_limit",
@@ -23,7 +28,8 @@ FAULT = Fault(
     undo=lambda target, params: (network("tc", "qdisc", "del", "dev", _DEVICE, "root", may_fail=True),),
     # The kernel counts what had to wait.
     effect=lambda target, params: Look(
-        network("tc", "-s", "qdisc", "show", "dev", _DEVICE), says=r"tbf(?s:.)*overlimits [1-9]"
+        network("sh", "-c", f'python3 -c "$1" "$2"; tc -s qdisc show dev {_DEVICE}', "sh", _TALK, target.planes[0]),
+        says=r"tbf(?s:.)*overlimits [1-9]",
     ),
     roles=("worker",),
 )
