@@ -20,6 +20,7 @@ from chaosheal.hands import Hands
 from chaosheal.injection import Breaker
 from chaosheal.journal import Journal, still_broken
 from chaosheal.model import ChaosError
+from chaosheal.nemesis.cli import add_to, carry_out
 from chaosheal.results import Result, Results
 from chaosheal.runner import EVENTS
 from chaosheal.verdict import EXIT, Arm, Word
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "report", help="write what a folder of results shows: table.md, junit.xml, report.html"
     )
     written.add_argument("folder", type=Path, help="of the results")
+    add_to(commands.add_parser("nemesis", help="make plans of many faults, and experiments of them"))
     dead_man = commands.add_parser("dead-man", help="wait, then take one fault back")
     for word in ("journal", "kubeconfig", "engine", "ident", "seconds"):
         dead_man.add_argument(word)
@@ -59,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _run(options)
         if options.command == "report":
             return report(options.folder)
+        if options.command == "nemesis":
+            return carry_out(options)
         journal = Journal(Path(options.journal))
         if options.command == "broken":
             return _broken(journal)

@@ -16,7 +16,7 @@ from chaosheal.model import ChaosError, Fault
 
 # Whoever owns a cluster says by this label of its namespace kube-system that it may be broken.
 FAIR_GAME = ("selfheal.kubernetes/chaos", "allowed")
-_KEYS = ("names", "role", "label", "count", "seed", "broken")
+_KEYS = ("names", "role", "label", "count", "seed", "broken", "index")
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,20 @@ def select(
     """The nodes that are meant.
 
     :param selector: ``names``, or any of ``role``, ``label`` (as key=value), ``count`` (default 1), ``seed``, by
-        which as many are drawn of those that fit, and ``broken`` for those to which something has been done already.
+        which as many are drawn of those that fit, and ``broken`` for those to which something has been done already;
+        or ``role`` and ``index``, the number of the one node by its name, from 0 on.
     :param broken: names of nodes to which something has been done that is not taken back yet.
     :raises ChaosError: it cannot be fulfilled, or more would be broken than may be.
     """
     unknown = sorted(set(selector) - set(_KEYS))
     if unknown:
         raise ChaosError(f"target: there is no {unknown[0]!r}; expected any of {', '.join(_KEYS)}")
-    chosen = _named(selector["names"], nodes) if "names" in selector else _drawn(selector, fault, nodes, broken)
+    if "names" in selector:
+        chosen = _named(selector["names"], nodes)
+    elif "index" in selector:
+        chosen = _counted(selector, nodes)
+    else:
+        chosen = _drawn(selector, fault, nodes, broken)
     for node in chosen:
         if node.role not in fault.roles:
             raise ChaosError(
@@ -66,6 +72,22 @@ def _named(names: Any, nodes: Sequence[NodeOf]) -> list[NodeOf]:
     if missing:
         raise ChaosError(f"target: the cluster has no node {ascii(missing[0])[:80]}")
     return [known[name] for name in dict.fromkeys(names)]
+
+
+def numbered(role: str, index: int) -> dict[str, Any]:
+    """What selects one node by its number."""
+    return {"role": role, "index": index}
+
+
+def _counted(selector: Mapping[str, Any], nodes: Sequence[NodeOf]) -> list[NodeOf]:
+    of_role = sorted((node for node in nodes if node.role == selector.get("role")), key=lambda node: node.name)
+    index = selector["index"]
+    if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(of_role):
+        raise ChaosError(
+            f"target: index: expected a number below {len(of_role)}, as many nodes of role"
+            f" {ascii(selector.get('role'))[:40]} there are, got {ascii(index)[:40]}"
+        )
+    return [of_role[index]]
 
 
 def _drawn(selector: Mapping[str, Any], fault: Fault, nodes: Sequence[NodeOf], broken: Collection[str]) -> list[NodeOf]:

@@ -1,0 +1,101 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Plans made of a number: the same number, shape and size give the same plan. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+from chaosheal.model import ChaosError
+from chaosheal.nemesis.guard import Model, objection
+from chaosheal.nemesis.packages import PACKAGES, usable
+from chaosheal.nemesis.plan import SHAPES, Plan, Quiet, Step
+
+# So many steps from one quiet time to the next, and so long it is: a node that needs every rung is well again by then.
+PER_BLOCK = 5
+QUIET_SECONDS = 1500
+_TRIES = 20
+
+
+def generate(seed: int, shape: str, workers: int, planes: int, horizon: int, model: Model = Model()) -> Plan:  # noqa: B008 (it is frozen)
+    """A plan for a cluster of this size.
+
+    :param horizon: how long it is at most, in seconds.
+    :raises ChaosError: there is no such shape, or no room.
+    """
+    if shape not in SHAPES:
+        raise ChaosError(f"shape: expected one of {', '.join(SHAPES)}, got {ascii(shape)[:60]}")
+    if workers < 1 or planes < 1:
+        raise ChaosError(f"expected at least one worker and one control plane, got {workers} and {planes}")
+    if horizon < QUIET_SECONDS + 300:
+        raise ChaosError(f"expected at least {QUIET_SECONDS + 300} s, got {horizon}")
+    drawn = Random(f"{seed} {shape} {workers} {planes} {horizon}")
+    steps: list[Step] = []
+    quiet: list[Quiet] = []
+    at = 60
+    while True:
+        block = _block(drawn, shape, at, workers, planes, model)
+        end = max((step.until for step in block), default=at + 60)
+        if end + QUIET_SECONDS > horizon:
+            break
+        steps += [replace(step, ident=f"s{len(steps) + number}") for number, step in enumerate(block)]
+        quiet.append(Quiet(end, QUIET_SECONDS))
+        at = end + QUIET_SECONDS
+    return Plan(seed, shape, horizon, workers, planes, tuple(steps), tuple(quiet))
+
+
+def _block(drawn: Random, shape: str, begin: int, workers: int, planes: int, model: Model) -> list[Step]:
+    """The steps up to the next quiet time."""
+    steps: list[Step] = []
+    at = begin
+    first = _draw(drawn, at, workers, planes)
+    for number in range(PER_BLOCK):
+        for _try in range(_TRIES):
+            step = _next(drawn, shape, number, first, at, workers, planes)
+            if not objection(step, steps, workers, planes, model):
+                steps.append(step)
+                break
+        at = _after(drawn, shape, steps, at)
+    return _swizzled(drawn, steps) if shape == "swizzle" else steps
+
+
+def _next(drawn: Random, shape: str, number: int, first: Step, at: int, workers: int, planes: int) -> Step:
+    step = _draw(drawn, at, workers, planes)
+    if shape == "flapping":
+        return replace(first, at=at, lasts=drawn.randint(20, 90))
+    if shape == "swizzle" and first.role == "worker":
+        return replace(first, at=at, index=drawn.randrange(workers), lasts=step.lasts)
+    if shape == "cascade" and number == 0 and step.role == "healer":
+        return replace(first, at=at)
+    return step
+
+
+def _after(drawn: Random, shape: str, steps: list[Step], at: int) -> int:
+    """When the next one comes."""
+    last = steps[-1] if steps else None
+    if shape == "isolated":
+        return (last.until if last else at) + drawn.randint(60, 300)
+    if shape == "flapping":
+        return (last.until if last else at) + drawn.randint(15, 60)
+    if shape == "cascade":
+        return at + drawn.choice((0, 5, 60, 120))
+    return at + drawn.randint(10, 200)
+
+
+def _swizzled(drawn: Random, steps: list[Step]) -> list[Step]:
+    """All are broken one after the other, and made good one after the other in another order."""
+    end = max((step.at for step in steps), default=0)
+    order = drawn.sample(range(1, len(steps) + 1), len(steps))
+    return [replace(step, lasts=end + 40 * place - step.at) for step, place in zip(steps, order, strict=True)]
+
+
+def _draw(drawn: Random, at: int, workers: int, planes: int) -> Step:
+    names = sorted(PACKAGES)
+    fault = drawn.choices(names, [PACKAGES[name].weight for name in names])[0]
+    package = PACKAGES[fault]
+    role = drawn.choice([role for role in package.roles if fault in usable(role)])
+    index = drawn.randrange({"worker": workers, "control-plane": planes, "healer": 2}[role])
+    return Step("", at, fault, role, index, drawn.randint(*package.lasts), dict(drawn.choice(package.params)))
