@@ -15,6 +15,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+# It is no package of the environment's.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "chaos"))
+
 from chaosheal.__main__ import report, ways_out
 from chaosheal.model import ChaosError
 from chaosheal.results import Results

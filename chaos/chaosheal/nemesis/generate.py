@@ -59,7 +59,14 @@ def _block(drawn: Random, shape: str, begin: int, workers: int, planes: int, mod
                 steps.append(step)
                 break
         at = _after(drawn, shape, steps, at)
-    return _swizzled(drawn, steps) if shape == "swizzle" else steps
+    if shape != "swizzle":
+        return steps
+    # With other ends they may be too much at once.
+    within: list[Step] = []
+    for step in _swizzled(drawn, steps):
+        if not objection(step, within, workers, planes, model):
+            within.append(step)
+    return within
 
 
 def _next(drawn: Random, shape: str, number: int, first: Step, at: int, workers: int, planes: int) -> Step:
