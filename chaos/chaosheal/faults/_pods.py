@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from chaosheal.model import Fault, Look, Param, Params, Target, api
 
@@ -15,7 +16,9 @@ NAMESPACE = "chaosheal"
 # Every node of kind has it.
 PAUSE = "registry.k8s.io/pause:3.10.1"
 # Of an application that is a shell's.
-SHELL = {"image": Param("with /bin/busybox in it", "docker.io/library/busybox:1.37")}
+SHELL: Mapping[str, Param] = MappingProxyType(
+    {"image": Param("with /bin/busybox in it", "docker.io/library/busybox:1.37")}
+)
 
 
 def sick(
