@@ -306,6 +306,12 @@ def test_what_cannot_be_repaired_is_an_error_that_says_what_is_still_wrong(plane
         f"sed -i 's/    - kube-apiserver$/&\\n    - \"--no-such-flag\\\\e[2J\"/' {MANIFESTS}/kube-apiserver.yaml",
     )
     wait(plane, False)
+    # On a busy machine it takes kubelet a while to start the new one, and what was never started has no last words.
+    said = "grep -ls 'unknown flag' /var/log/pods/kube-system_kube-apiserver-*/kube-apiserver/*.log | wc -l"
+    end = time.monotonic() + 180
+    while sh(plane, node, said).strip() == "0":
+        assert time.monotonic() < end, "the API server has not been started with its new manifest"
+        time.sleep(2)
     plane.stop_kubelet(node)
     run = repair(plane, hosts={node: {**DOCKER, "control_plane_repair_deadline": 40}, "nobody": NOWHERE})
     assert run.code == 2, run.output

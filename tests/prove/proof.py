@@ -30,7 +30,7 @@ KEPT = cache_root() / "proofs"
 # What no test that is kept reads: a change of these does not make it run again.
 APART = (
     *("bench/", "changelogs/", "chaos/", "docs/", "tests/chaos/", "tests/nemesis/", "tests/prove/"),
-    *("tests/simulation/", "tests/unit/chaos/", "tests/run.py", "Makefile", "README.md"),
+    *("tests/simulation/", "tests/unit/chaos/", "tests/run.py", ".gitignore", "Makefile", "README.md"),
 )
 
 
@@ -87,18 +87,19 @@ class Proof:
                 code = process.wait(timeout=300)
         return Made(code, time.monotonic() - begun, path.read_text(encoding="utf-8", errors="replace"))
 
+    def _kept(self, name: str, tests: str = "") -> Path:
+        """Where it is kept that this has passed with these very files, less its extension."""
+        KEPT.mkdir(parents=True, exist_ok=True)
+        return KEPT / f"{name}-{store.key(tests, key_of(self._listing, tests))}"
+
     @cached_property
-    def _kept(self) -> Path:
-        """Where it is kept what has passed with these very files."""
+    def _listing(self) -> str:
         git = ["git", "ls-tree", "-r", "HEAD"]
-        listing = subprocess.run(git, cwd=self.clone, check=True, capture_output=True, text=True).stdout
-        folder = KEPT / key_of(listing)
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+        return subprocess.run(git, cwd=self.clone, check=True, capture_output=True, text=True).stdout
 
     def pytest(self, name: str, tests: str, extra: str = "") -> Path | None:
         """Run tests in the clone, unless they have passed with these very files; their report, if there is one."""
-        kept = self._kept / f"{name}-{store.key(tests)}.xml"
+        kept = self._kept(name, tests).with_suffix(".xml")
         if kept.exists():
             say(f"{name}: has passed with these files")
             return kept
@@ -112,7 +113,7 @@ class Proof:
 
     def once(self, target: str, name: str) -> str:
         """Run make in the clone, unless that has ended well with these very files; how it ended, as ``exit 0, 7 s``."""
-        kept = self._kept / f"{name}.txt"
+        kept = self._kept(name).with_suffix(".txt")
         if kept.exists():
             return kept.read_text(encoding="utf-8")
         made = self.make(target, name)
@@ -150,10 +151,19 @@ class Proof:
         self.show(claim, "all its tests pass", told, passed > 0 and not bad and not lacking)
 
 
-def key_of(listing: str) -> str:
-    """By what it is kept which tests have passed, from what git lists of a tree. Pure."""
-    lines = [line for line in listing.splitlines() if not line.partition("\t")[2].startswith(APART)]
-    return store.key(*lines)
+def key_of(listing: str, tests: str = "") -> str:
+    """By what it is kept which tests have passed, from what git lists of a tree. Pure.
+
+    :param tests: those that are run; no test reads the file of another.
+    """
+    files = {line.partition("\t")[2]: line for line in listing.splitlines()}
+    own = {test.partition("::")[0] for test in tests.split()}
+    read = [line for path, line in files.items() if not path.startswith(APART) and (path in own or not _is_test(path))]
+    return store.key(*read)
+
+
+def _is_test(path: str) -> bool:
+    return path.startswith("tests/") and path.rpartition("/")[2].startswith("test_")
 
 
 def exactly(name: str) -> str:

@@ -92,5 +92,9 @@ def test_what_no_test_reads_may_change_and_what_one_reads_may_not() -> None:
     before = {"plugins/a.py": "1", "docs/a.md": "1", "tests/chaos/a.py": "1", "Makefile": "1"}
     key = machinery.key_of(listing(**before))
     assert machinery.key_of(listing(**{**before, "docs/a.md": "2", "tests/chaos/a.py": "2", "Makefile": "2"})) == key
+    more = {**before, "tests/e2e/test_a.py": "1"}
+    assert machinery.key_of(listing(**more)) == key, "a test is read by who runs it"
+    own = machinery.key_of(listing(**more), "tests/e2e/test_a.py::test_x tests/e2e/test_b.py")
+    assert machinery.key_of(listing(**{**more, "tests/e2e/test_a.py": "2"}), "tests/e2e/test_a.py") != own != key
     for changed in ({"plugins/a.py": "2"}, {"plugins/docs/a.md": "1"}, {"tests/e2e/a.py": "1"}):
         assert machinery.key_of(listing(**{**before, **changed})) != key
