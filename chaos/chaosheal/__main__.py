@@ -17,13 +17,16 @@ from pathlib import Path
 
 from chaosheal.faults import FAULTS
 from chaosheal.hands import Hands
+from chaosheal.history import read
 from chaosheal.injection import Breaker
 from chaosheal.journal import Journal, still_broken
 from chaosheal.model import ChaosError
 from chaosheal.nemesis.cli import add_to, carry_out
+from chaosheal.report import drawn, junit, page, table
 from chaosheal.results import Result, Results
-from chaosheal.runner import EVENTS
-from chaosheal.verdict import EXIT, Arm, Word
+from chaosheal.runner import EVENTS, Healing
+from chaosheal.suite import Suite, add_choices, chosen
+from chaosheal.verdict import EXIT, Word
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,8 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.add_argument("--engine", default="docker", help="what runs the nodes (default: docker)")
     run = commands.add_parser("run", help="run experiments with a healer at work and without one, and judge them")
     run.add_argument("experiments", type=Path, nargs="+", help="their files")
-    run.add_argument("--arm", choices=[arm.value for arm in Arm], help="only with a healer, or only without one")
-    run.add_argument("--times", type=int, default=1, help="so often each, those in the folder counted in (default: 1)")
+    add_choices(run)
     run.add_argument("--folder", type=Path, required=True, help="of the results, which come to those that it has")
     run.add_argument("--inventory", default="", help="of the healer")
     run.add_argument("--healer-kubeconfig", default="", help="of the healer")
@@ -86,20 +88,14 @@ def _list() -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from chaosheal.runner import Healing
-    from chaosheal.suite import Suite, wanted
-
     try:
         variables = json.loads(options.variables)
     except ValueError as exc:
         raise ChaosError(f"--variables: expected JSON, got {options.variables[:80]!r}: {exc}") from None
-    if options.times < 1:
-        raise ChaosError(f"--times: expected a number from 1 on, got {options.times}")
     results = Results(options.folder)
-    arms = [Arm(options.arm)] if options.arm else list(Arm)
-    chosen = list(wanted(options.experiments, arms, options.times, results.all()))
+    runs = chosen(options, options.experiments, results.all())
     healing = Healing(options.inventory, options.healer_kubeconfig, variables)
-    done = Suite(results, healing, before=lambda: _before(options.before)).carry_out(chosen)
+    done = Suite(results, healing, before=lambda: _before(options.before)).carry_out(runs)
     report(options.folder)
     return ways_out(done)
 
@@ -120,9 +116,6 @@ def report(folder: Path) -> int:
 
     :raises ChaosError: it has none, or they cannot be read.
     """
-    from chaosheal.history import read
-    from chaosheal.report import drawn, junit, page, table
-
     results = Results(folder).all()
     if not results:
         raise ChaosError(f"{folder} has no results; they come from: python -m chaosheal run")

@@ -35,9 +35,9 @@ def inject_fault(
 
     ``fault`` is one of ``python -m chaosheal faults``, and ``params`` what may be chosen about it. ``target`` has
     ``names`` (a list of nodes), or any of ``role`` (worker or control-plane), ``label`` (key=value), ``count`` (1),
-    ``seed`` and ``broken`` (of those that are broken already). After ``lasts`` seconds it is taken back even if this
-    program is no more. Returns ident, fault, node, the time, and how many seconds it took until the fault was seen, for
-    each node.
+    ``seed`` and ``broken`` (of those that are broken already), or ``role`` and ``index`` (from 0 on). After ``lasts``
+    seconds it is taken back even if this program is no more. Returns ident, fault, node, the time, and how many seconds
+    it took until the fault was seen, for each node.
 
     Fails, with everything as it was, if the cluster is not marked as one that may be broken, if more nodes would be
     broken than ``chaosheal_max_nodes`` and ``chaosheal_max_percent`` allow, or if the fault did not take effect.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -110,9 +110,6 @@ class Drawn:
     rules: tuple[tuple[str, str], ...]
 
 
-_MOMENTS = ("injected", "seen", "detected", "acted", "repaired", "recovered")
-
-
 def drawn(result: Result, events: Sequence[Mapping[str, Any]]) -> Drawn:
     """A run, from its result and the events that were written down of it."""
     first, last = (float(events[at]["t"]) for at in (0, -1)) if events else (result.at, result.at + result.seconds)
@@ -122,7 +119,7 @@ def drawn(result: Result, events: Sequence[Mapping[str, Any]]) -> Drawn:
         return round(100 * (moment - first) / long, 2)
 
     times = timeline(events)
-    moments = [(name, getattr(times, name)) for name in _MOMENTS]
+    moments = [(one.name, getattr(times, one.name)) for one in fields(times)]
     marks = [Mark(place(at), f"{name} at {at - first:.0f} s", name) for name, at in moments if at is not None]
     bands, begin = [], None
     samples = [event for event in events if event["kind"] == "sample"]

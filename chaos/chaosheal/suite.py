@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from chaosheal.model import ChaosError
 from chaosheal.results import Result, Results
 from chaosheal.runner import Healing, Promise, Run, load, promise_of
 from chaosheal.verdict import Arm, Verdict, Word
@@ -26,6 +28,22 @@ class Wanted:
     arm: Arm
 
 
+def add_choices(parser: argparse.ArgumentParser) -> None:
+    """Let it be said which runs are wanted."""
+    parser.add_argument("--arm", choices=[arm.value for arm in Arm], help="only with a healer, or only without one")
+    parser.add_argument("--times", type=int, default=1, help="so often each, with those in the folder (default: 1)")
+
+
+def chosen(options: argparse.Namespace, paths: Iterable[Path], known: Sequence[Result]) -> list[Wanted]:
+    """What is still to be run of what was asked for.
+
+    :raises ChaosError: it cannot be, or a file is no experiment.
+    """
+    if options.times < 1:
+        raise ChaosError(f"--times: expected a number from 1 on, got {options.times}")
+    return list(wanted(paths, [Arm(options.arm)] if options.arm else list(Arm), options.times, known))
+
+
 def wanted(paths: Iterable[Path], arms: Sequence[Arm], times: int, known: Sequence[Result]) -> Iterator[Wanted]:
     """What is still to be run, so that each has been run so often: one round of all after the other.
 
@@ -34,12 +52,12 @@ def wanted(paths: Iterable[Path], arms: Sequence[Arm], times: int, known: Sequen
 
     :raises ChaosError: a file is no experiment.
     """
-    chosen = [(path, promise_of(load(path))) for path in paths]
+    promised = [(path, promise_of(load(path))) for path in paths]
     have: dict[tuple[str, str], int] = {}
     for result in known:
         have[result.experiment, result.arm] = have.get((result.experiment, result.arm), 0) + 1
     for turn in range(times):
-        for path, promise in chosen:
+        for path, promise in promised:
             for arm in arms:
                 if have.get((promise.ident, arm.value), 0) <= turn and (promise.control or arm is Arm.HEALED):
                     yield Wanted(path, promise, arm)
@@ -65,7 +83,7 @@ class Suite:
         self._results, self._healing, self._kubeconfig = results, healing, kubeconfig
         self._before, self._say, self._version = before, say, version
 
-    def carry_out(self, chosen: Iterable[Wanted]) -> list[Result]:
+    def carry_out(self, runs: Iterable[Wanted]) -> list[Result]:
         """Run them one after the other; what each has shown.
 
         A cluster that is not well before a run ends it, since the next could not begin either.
@@ -73,7 +91,7 @@ class Suite:
         :raises ChaosError: a run could not be begun at all.
         """
         done = []
-        for one in chosen:
+        for one in runs:
             self._before()
             result = self._run(one)
             self._results.add(result)

@@ -21,15 +21,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "chaos"))
 from chaosheal.__main__ import report, ways_out
 from chaosheal.model import ChaosError
 from chaosheal.results import Results
-from chaosheal.suite import Suite, wanted
-from chaosheal.verdict import Arm
+from chaosheal.suite import Suite, add_choices, chosen
 
 from lab.paths import CHECKOUT
 from lab.progress import say
 from lab.shell import LabError
-from tests.chaos.ground import end_as_with_ctrl_c, fair_game, healing
+from tests.chaos.ground import EXPERIMENTS, end_as_with_ctrl_c, fair_game, healing
 
-EXPERIMENTS = CHECKOUT / "chaos" / "experiments"
 RESULTS = CHECKOUT / "chaos" / "results"
 
 
@@ -37,8 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Returns as ``python -m chaosheal run`` does; 2 for a problem of set-up, 130 when interrupted."""
     parser = argparse.ArgumentParser(prog="make chaos", description="Experiments on a real cluster.")
     parser.add_argument("experiments", nargs="*", help="names of files in chaos/experiments (default: all)")
-    parser.add_argument("--times", type=int, default=1, help="so often each, those that are known counted in")
-    parser.add_argument("--arm", choices=[arm.value for arm in Arm], help="only with a healer, or only without one")
+    add_choices(parser)
     parser.add_argument("--folder", type=Path, default=RESULTS, help="of the results")
     options = parser.parse_args(arguments)
     known = {path.stem: path for path in sorted(EXPERIMENTS.glob("*.json"))}
@@ -58,19 +55,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(paths: Sequence[Path], options: argparse.Namespace) -> int:
     results = Results(options.folder)
-    arms = [Arm(options.arm)] if options.arm else list(Arm)
-    chosen = list(wanted(paths, arms, options.times, results.all()))
-    say(f"{len(chosen)} runs are left")
-    if chosen:
+    runs, done = chosen(options, paths, results.all()), []
+    say(f"{len(runs)} runs are left")
+    if runs:
         version = subprocess.run(
             ["git", "describe", "--always", "--dirty"], cwd=CHECKOUT, check=True, capture_output=True, text=True
         ).stdout.strip()
         with fair_game() as drill:
             kubeconfig = str(drill.cluster.kubeconfig)
             suite = Suite(results, healing(drill), kubeconfig, before=drill.forget, say=say, version=version)
-            done = suite.carry_out(chosen)
+            done = suite.carry_out(runs)
     report(options.folder)
-    return ways_out(done) if chosen else 0
+    return ways_out(done)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,10 @@ from chaosheal.targets import FAIR_GAME
 
 from lab.cluster import Cluster
 from lab.drill import Drill
-from lab.paths import versions
+from lab.paths import CHECKOUT, versions
 from lab.shell import LabError
 
+EXPERIMENTS = CHECKOUT / "chaos" / "experiments"
 # By which experiments know what image applications are made of.
 IMAGE_VARIABLE = "CHAOSHEAL_IMAGE"
 

@@ -16,10 +16,9 @@ from chaosheal.runner import Run, load, promise_of
 from chaosheal.verdict import Arm, Word
 
 from lab.drill import Drill
-from tests.chaos.ground import healing
+from tests.chaos.ground import EXPERIMENTS, healing
 
 ROOT = Path(__file__).resolve().parents[2] / "chaos"
-EXPERIMENTS = sorted((ROOT / "experiments").glob("*.json"))
 
 
 def chaos(*words: str) -> subprocess.CompletedProcess[str]:
@@ -41,7 +40,7 @@ def test_it_is_discovered(tmp_path: Path) -> None:
     assert all(one["doc"] for one in found.values())
 
 
-@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(EXPERIMENTS.glob("*.json")), ids=lambda path: path.stem)
 def test_each_experiment_is_valid_and_says_what_it_promises(path: Path) -> None:
     done = chaos("validate", str(path))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -51,7 +50,7 @@ def test_each_experiment_is_valid_and_says_what_it_promises(path: Path) -> None:
 @pytest.mark.parametrize("arm", [Arm.CONTROL, Arm.HEALED])
 def test_a_stopped_kubelet_comes_back_with_a_healer_and_not_without(drill: Drill, tmp_path: Path, arm: Arm) -> None:
     drill.forget()
-    path = ROOT / "experiments" / "kubelet-stopped.json"
+    path = EXPERIMENTS / "kubelet-stopped.json"
     verdict = Run(path, tmp_path / arm.value, healing(drill), arm, str(drill.cluster.kubeconfig)).carry_out()
     events = (tmp_path / arm.value / "events.jsonl").read_text(encoding="utf-8")
     assert verdict.word is Word.PASS, f"{verdict.why}\n{events}"

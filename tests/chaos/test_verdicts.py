@@ -24,9 +24,8 @@ from chaosheal.runner import Run
 from chaosheal.verdict import Arm, Verdict, Word
 
 from lab.drill import Drill
-from tests.chaos.ground import healing
+from tests.chaos.ground import EXPERIMENTS, healing
 
-EXPERIMENTS = Path(__file__).resolve().parents[2] / "chaos" / "experiments"
 LIAR = Path(__file__).with_name("liar") / "liar.yml"
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from random import Random
 
 from chaosheal.model import ChaosError
-from chaosheal.nemesis.guard import Model, objection
+from chaosheal.nemesis.guard import SURVIVED, Model, objection
 from chaosheal.nemesis.packages import PACKAGES, usable
 from chaosheal.nemesis.plan import SHAPES, Plan, Quiet, Step
 
@@ -20,7 +20,7 @@ QUIET_SECONDS = 1500
 _TRIES = 20
 
 
-def generate(seed: int, shape: str, workers: int, planes: int, horizon: int, model: Model = Model()) -> Plan:  # noqa: B008 (it is frozen)
+def generate(seed: int, shape: str, workers: int, planes: int, horizon: int, model: Model = SURVIVED) -> Plan:
     """A plan for a cluster of this size.
 
     :param horizon: how long it is at most, in seconds.

@@ -27,6 +27,10 @@ class Model:
     quorum_loss: bool = False
 
 
+# What plans keep to where nobody says otherwise.
+SURVIVED = Model()
+
+
 def objection(step: Step, others: Sequence[Step], workers: int, planes: int, model: Model) -> str:
     """Why this step may not be added to these; empty if it may."""
     if step.role == "healer":

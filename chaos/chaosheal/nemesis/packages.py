@@ -13,8 +13,6 @@ from typing import Any
 
 from chaosheal.faults import FAULTS
 
-NODES = ("worker", "control-plane")
-
 
 @dataclass(frozen=True)
 class Package:

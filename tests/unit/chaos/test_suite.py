@@ -14,11 +14,11 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from chaosheal import suite as machinery
-from chaosheal.healer import MARK, Schedule, mark_of, send
+from chaosheal.healer import MARK, Healer, Schedule, mark_of, send
 from chaosheal.history import History, read, wait_for
 from chaosheal.model import ChaosError
 from chaosheal.results import Result, Results
@@ -134,7 +134,7 @@ class Fake:
 def test_a_healer_that_has_ended_is_begun_again_and_all_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chaosheal.healer.PAUSE", 0.01)
     log: list[str] = []
-    schedule = Schedule(2, lambda which: Fake(log, which, 0.05 if which else 60))  # type: ignore[arg-type,return-value]
+    schedule = Schedule(2, lambda which: cast(Healer, Fake(log, which, 0.05 if which else 60)))
     schedule.start()
     end = time.monotonic() + 30
     while log.count("start 1") < 3 and time.monotonic() < end:
