@@ -24,13 +24,16 @@ from chaosheal.model import ChaosError
 from chaosheal.nemesis.cli import add_to, carry_out
 from chaosheal.report import drawn, junit, page, table
 from chaosheal.results import Result, Results
-from chaosheal.runner import EVENTS, Healing
+from chaosheal.runner import EVENTS, Healing, end_as_with_ctrl_c
 from chaosheal.suite import Suite, add_choices, chosen
 from chaosheal.verdict import EXIT, Word
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns 0 when what was asked for is done, 1 when something is left, 2 when it cannot be done."""
+    """Returns 0 when what was asked for is done, 1 when something is left, 2 when it cannot be done, 130 when ended.
+
+    A command that runs experiments ends as they do, see ``verdict.EXIT``.
+    """
     parser = argparse.ArgumentParser(prog="python -m chaosheal", description="Faults for clusters that may be broken.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("faults", help="list every fault, with what may be chosen about it")
@@ -56,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for word in ("journal", "kubeconfig", "engine", "ident", "seconds"):
         dead_man.add_argument(word)
     options = parser.parse_args(arguments)
+    end_as_with_ctrl_c()
     try:
         if options.command == "faults":
             return _list()
@@ -72,6 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "undo":
             return _undo(breaker, None)
         return _wait(breaker, journal, options.ident, float(options.seconds))
+    except KeyboardInterrupt:
+        print("chaosheal: ended from outside; a run that was under way has taken back what it broke", file=sys.stderr)
+        return 130
     except ChaosError as error:
         print(f"chaosheal: {error}", file=sys.stderr)
         return 2

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -193,45 +194,65 @@ class Run:
         return Healer(which, self._healing.playbook, self._healing.inventory, variables, environ, self._history)
 
     def _method(self) -> None:
-        """Have the Chaos Toolkit carry out the experiment, and hear of each activity from it."""
+        """Have the Chaos Toolkit carry out the experiment."""
         from chaoslib.exceptions import ChaosException
-        from chaoslib.experiment import run_experiment
-        from chaoslib.run import RunEventHandler
-        from chaoslib.types import Strategy
-
-        history = self._history
-
-        class Ears(RunEventHandler):  # type: ignore[misc, unused-ignore] # the Chaos Toolkit is not in every lane
-            """Hears of each activity when it is over."""
-
-            def activity_completed(self, activity: Mapping[str, Any], run: Mapping[str, Any]) -> None:
-                """Write down what became of it."""
-                good = run.get("status") == "succeeded"
-                words = {"name": activity.get("name"), "ok": good, "output": run.get("output")}
-                history.tell("activity", **words)
-                if activity.get("type") == "action" and not good:
-                    history.tell("inject_failed", why=_last_line(run.get("exception")))
-                elif _injects(activity):
-                    history.tell("injected", faults=run.get("output"))
 
         experiment = {**self._experiment, "configuration": self._configuration}
         try:
-            journal = run_experiment(
-                experiment,
-                # What was broken is taken back by us, and not before the observer has seen what came of it.
-                settings={"runtime": {"rollbacks": {"strategy": "never"}}},
-                strategy=Strategy.BEFORE_METHOD,
-                event_handlers=[Ears()],
-            )
+            journal = play(experiment, self._history)
         except ChaosException as exc:
-            history.tell("interrupted", why=str(exc))
+            self._history.tell("interrupted", why=str(exc))
             return
         (self._folder / "journal.json").write_text(json.dumps(journal, default=str, indent=1), encoding="utf-8")
         if journal.get("status") != "completed":
-            history.tell("interrupted", why=f"the Chaos Toolkit calls the experiment {journal.get('status')}")
+            self._history.tell("interrupted", why=f"the Chaos Toolkit calls the experiment {journal.get('status')}")
 
     def _after(self, before: Mapping[str, Any]) -> dict[str, list[str]]:
         return fingerprint.take(self._hands, [node for node in self._hands.nodes() if node.name in before])
+
+
+def end_as_with_ctrl_c() -> None:
+    """Let an end from outside go the way of Ctrl-C, so that what was broken is taken back."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def play(experiment: Mapping[str, Any], history: History) -> dict[str, Any]:
+    """Have the Chaos Toolkit carry an experiment out, and write down each activity; its journal.
+
+    :raises KeyboardInterrupt: it was ended from outside.
+    :raises ChaosException: the Chaos Toolkit cannot carry it out.
+    """
+    from chaoslib.experiment import run_experiment
+    from chaoslib.run import RunEventHandler
+    from chaoslib.types import Strategy
+
+    class Ears(RunEventHandler):  # type: ignore[misc, unused-ignore] # the Chaos Toolkit is not in every lane
+        """Hears of each activity when it is over."""
+
+        def activity_completed(self, activity: Mapping[str, Any], run: Mapping[str, Any]) -> None:
+            """Write down what became of it."""
+            good = run.get("status") == "succeeded"
+            words = {"name": activity.get("name"), "ok": good, "output": run.get("output")}
+            history.tell("activity", **words)
+            if activity.get("type") == "action" and not good:
+                history.tell("inject_failed", why=_last_line(run.get("exception")))
+            elif _injects(activity):
+                history.tell("injected", faults=run.get("output"))
+
+        def started(self, experiment: Mapping[str, Any], journal: Mapping[str, Any]) -> None:
+            """Take SIGTERM back: the Chaos Toolkit makes an exception of it that counts as an activity's failure."""
+            end_as_with_ctrl_c()
+
+    journal: dict[str, Any] = run_experiment(
+        experiment,
+        # What was broken is taken back by us, and not before the observer has seen what came of it.
+        settings={"runtime": {"rollbacks": {"strategy": "never"}}},
+        strategy=Strategy.BEFORE_METHOD,
+        event_handlers=[Ears()],
+    )
+    if journal.get("status") == "interrupted":
+        raise KeyboardInterrupt
+    return journal
 
 
 def _last_line(exception: Any) -> str:

@@ -21,12 +21,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "chaos"))
 from chaosheal.__main__ import report, ways_out
 from chaosheal.model import ChaosError
 from chaosheal.results import Results
+from chaosheal.runner import end_as_with_ctrl_c
 from chaosheal.suite import Suite, add_choices, chosen
 
 from lab.paths import CHECKOUT
 from lab.progress import say
 from lab.shell import LabError
-from tests.chaos.ground import EXPERIMENTS, end_as_with_ctrl_c, fair_game, healing
+from tests.chaos.ground import EXPERIMENTS, fair_game, healing
 
 RESULTS = CHECKOUT / "chaos" / "results"
 

@@ -15,10 +15,11 @@ from chaosheal.hands import Hands
 from chaosheal.injection import Breaker
 from chaosheal.journal import Journal
 from chaosheal.observer import look
+from chaosheal.runner import end_as_with_ctrl_c
 from chaosheal.targets import Radius
 
 from lab.drill import Drill
-from tests.chaos.ground import end_as_with_ctrl_c, fair_game
+from tests.chaos.ground import fair_game
 
 
 def pytest_configure() -> None:

@@ -10,7 +10,6 @@ SELFHEAL_KEEP and SELFHEAL_CLUSTER mean what they mean to the end-to-end tests.
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -30,11 +29,6 @@ IMAGE_VARIABLE = "CHAOSHEAL_IMAGE"
 def image() -> str:
     """The image with a shell that the lab's nodes have."""
     return str(versions()["image"]["busybox"])
-
-
-def end_as_with_ctrl_c() -> None:
-    """Let an end from outside go the way of Ctrl-C, so that what was broken is taken back."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @contextmanager

@@ -6,13 +6,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from chaosheal.runner import Run, load, promise_of
+from chaosheal.history import History
+from chaosheal.runner import Run, load, play, promise_of
 from chaosheal.verdict import Arm, Word
 
 from lab.drill import Drill
@@ -45,6 +49,23 @@ def test_each_experiment_is_valid_and_says_what_it_promises(path: Path) -> None:
     done = chaos("validate", str(path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert promise_of(load(path)).budget > 0
+
+
+def _ends_this_process() -> bool:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(10)
+    return True
+
+
+def test_what_is_ended_from_outside_is_no_result(tmp_path: Path) -> None:
+    activity = {"provider": {"type": "python", "module": __name__, "func": _ends_this_process.__name__}}
+    method = [{"type": "action", "name": name, **activity} for name in ("first", "second")]
+    history = History(tmp_path / "events.jsonl")
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        play({"title": "one", "description": "one", "method": method}, history)
+    assert [event["name"] for event in history.events if event["kind"] == "activity"] == ["first"]
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 @pytest.mark.parametrize("arm", [Arm.CONTROL, Arm.HEALED])
