@@ -30,6 +30,9 @@ def generate(seed: int, shape: str, workers: int, planes: int, horizon: int, mod
         raise ChaosError(f"shape: expected one of {', '.join(SHAPES)}, got {ascii(shape)[:60]}")
     if workers < 1 or planes < 1:
         raise ChaosError(f"expected at least one worker and one control plane, got {workers} and {planes}")
+    unknown = sorted(model.faults - set(PACKAGES))
+    if unknown or not model.faults:
+        raise ChaosError(f"faults: expected some of {', '.join(sorted(PACKAGES))}, got {', '.join(unknown) or 'none'}")
     if horizon < QUIET_SECONDS + 300:
         raise ChaosError(f"expected at least {QUIET_SECONDS + 300} s, got {horizon}")
     drawn = Random(f"{seed} {shape} {workers} {planes} {horizon}")
@@ -51,10 +54,10 @@ def _block(drawn: Random, shape: str, begin: int, workers: int, planes: int, mod
     """The steps up to the next quiet time."""
     steps: list[Step] = []
     at = begin
-    first = _draw(drawn, at, workers, planes)
+    first = _draw(drawn, at, workers, planes, model)
     for number in range(PER_BLOCK):
         for _try in range(_TRIES):
-            step = _next(drawn, shape, number, first, at, workers, planes)
+            step = _next(drawn, shape, number, first, at, workers, planes, model)
             if not objection(step, steps, workers, planes, model):
                 steps.append(step)
                 break
@@ -69,8 +72,10 @@ def _block(drawn: Random, shape: str, begin: int, workers: int, planes: int, mod
     return within
 
 
-def _next(drawn: Random, shape: str, number: int, first: Step, at: int, workers: int, planes: int) -> Step:
-    step = _draw(drawn, at, workers, planes)
+def _next(
+    drawn: Random, shape: str, number: int, first: Step, at: int, workers: int, planes: int, model: Model
+) -> Step:
+    step = _draw(drawn, at, workers, planes, model)
     if shape == "flapping":
         return replace(first, at=at, lasts=drawn.randint(20, 90))
     if shape == "swizzle" and first.role == "worker":
@@ -99,8 +104,8 @@ def _swizzled(drawn: Random, steps: list[Step]) -> list[Step]:
     return [replace(step, lasts=end + 40 * place - step.at) for step, place in zip(steps, order, strict=True)]
 
 
-def _draw(drawn: Random, at: int, workers: int, planes: int) -> Step:
-    names = sorted(PACKAGES)
+def _draw(drawn: Random, at: int, workers: int, planes: int, model: Model) -> Step:
+    names = sorted(model.faults)
     fault = drawn.choices(names, [PACKAGES[name].weight for name in names])[0]
     package = PACKAGES[fault]
     role = drawn.choice([role for role in package.roles if fault in usable(role)])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chaosheal.nemesis.packages import HEALER
+from chaosheal.nemesis.packages import HEALER, PACKAGES
 from chaosheal.nemesis.plan import Step
 
 
@@ -20,11 +20,13 @@ class Model:
     :ivar nodes: so many broken at once, at most.
     :ivar percent: of the workers, but one always may.
     :ivar quorum_loss: whether a control plane may lose its quorum, as one of a single node does with it.
+    :ivar faults: which there are at all, of those that a nemesis may use.
     """
 
     nodes: int = 2
     percent: int = 40
     quorum_loss: bool = False
+    faults: frozenset[str] = frozenset(PACKAGES)
 
 
 # What plans keep to where nobody says otherwise.
@@ -33,6 +35,8 @@ SURVIVED = Model()
 
 def objection(step: Step, others: Sequence[Step], workers: int, planes: int, model: Model) -> str:
     """Why this step may not be added to these; empty if it may."""
+    if step.fault not in model.faults:
+        return f"there is no {step.fault}"
     if step.role == "healer":
         return (
             "another fault of the healer lasts"

@@ -89,11 +89,25 @@ def step(at: int, role: str = "worker", index: int = 0, lasts: int = 100, fault:
         (step(50, "control-plane", 1), [step(0, "control-plane")], Model(5, quorum_loss=True), ""),
         (step(50, "healer", 1, fault="healer_kill"), [step(0, "healer", fault="healer_pause")], Model(), "the healer"),
         (step(50, "healer", fault="healer_kill"), [step(0), step(0, "control-plane")], Model(), ""),
+        (step(50), [], Model(faults=frozenset({"node_crash"})), "there is no kubelet_stop"),
     ],
 )
 def test_what_goes_too_far_is_left_out(new: Step, others: list[Step], model: Model, why: str) -> None:
     said = objection(new, others, 3, 3, model)
     assert why in said and bool(said) == bool(why)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_plan_has_no_other_faults_than_there_are(shape: str) -> None:
+    few = frozenset({"kubelet_stop", "etcd_loss", "healer_kill"})
+    made = [generate(seed, shape, 8, 3, HOURS, Model(faults=few)) for seed in range(20)]
+    assert {step.fault for plan in made for step in plan.steps} == few
+
+
+@pytest.mark.parametrize(("faults", "told"), [(["meteor"], "got meteor"), ([], "got none")])
+def test_what_is_no_fault_of_a_nemesis_is_told(faults: list[str], told: str) -> None:
+    with pytest.raises(ChaosError, match=f"faults: expected some of api_server_loss, .*, {told}"):
+        generate(7, "isolated", 3, 3, HOURS, Model(faults=frozenset(faults)))
 
 
 GOOD = generate(7, "overlapping", 3, 3, HOURS)
