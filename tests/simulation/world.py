@@ -169,6 +169,7 @@ class SimNode:
         self.kubelet = Timeline(True, self.born)
         self.machine = Timeline(True, self.born)
         self.boots = Timeline(0, self.born)
+        self.etcd = Timeline(True, self.born)
         self.cordoned = Timeline(False, self.born)
         self.paused = Timeline(False, self.born)
         self.labels = {"topology.kubernetes.io/zone": self.zone} if self.zone else {}
@@ -532,6 +533,16 @@ class World:
         self.nodes[name].boots.set(self.nodes[name].boots.at(self.now), self.now)
         self.stop_kubelet(name, "none")
 
+    def restart_machine(self, name: str, cured: bool) -> None:
+        """A machine restarts; its kubelet is back with it if that is all that it needs."""
+        node, back = self.nodes[name], self.now + timedelta(seconds=REBOOT_SECONDS)
+        node.kubelet.set(False, self.now)
+        node.machine.set(False, self.now)
+        node.machine.set(True, back)
+        node.boots.set(node.boots.at(self.now) + 1, back)
+        if cured:
+            node.kubelet.set(True, back)
+
     def recover(self, name: str) -> None:
         """A node comes back by itself."""
         node = self.nodes[name]
@@ -709,7 +720,7 @@ class World:
         parts = {**self._parts, "local_time": self.now}
         planes = [node for node in there if node.control_plane]
         if planes:
-            members = tuple(EtcdMember(node.name, node.machine.at(moment)) for node in planes)
+            members = tuple(EtcdMember(node.name, node.etcd.at(moment) and node.machine.at(moment)) for node in planes)
             leader = next((member.name for member in members if member.healthy), "")
             parts["etcd"] = Etcd(members, leader=leader, direct=True)
         renewed = moment if self.controllers.at(moment) else self.controllers.since(moment)
@@ -749,13 +760,7 @@ class World:
             if cured:
                 node.kubelet.set(True, self.now)
         else:
-            back = self.now + timedelta(seconds=REBOOT_SECONDS)
-            node.kubelet.set(False, self.now)
-            node.machine.set(False, self.now)
-            node.machine.set(True, back)
-            node.boots.set(node.boots.at(self.now) + 1, back)
-            if cured:
-                node.kubelet.set(True, back)
+            self.restart_machine(name, cured)
         if fate is Fate.REPLY_LOST:
             raise HostFailed(f"{name} did not answer to the end")
         if fate is Fate.DIES_AFTER:
