@@ -12,7 +12,7 @@ in_lane = $(if $(LANE),--lane $(LANE))
 export SELFHEAL_THOROUGH = $(THOROUGH)
 run = $(PYTHON) -m lab.toolchain run $(in_lane) --
 
-.PHONY: help demo test lint format docs sanity unit providers api e2e e2e-nightly e2e-ha molecule corpus chaos explore mutants simulation nightly bench prove-first-heal prove-judgement prove-state-machine prove-repairs pytest clean
+.PHONY: help demo test lint format docs sanity unit providers api e2e e2e-nightly e2e-ha molecule corpus chaos chaos-test chaos-nightly explore mutants simulation nightly bench prove-first-heal prove-judgement prove-state-machine prove-repairs pytest clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,12 @@ corpus:  ## precision and recall of the checks over the labelled snapshots
 chaos:  ## experiments on a real cluster, with the healer and without it: EXPERIMENT="kubelet-stopped", TIMES=3, ARM=control
 	$(PYTHON) -m lab.toolchain run $(in_lane) --with chaos -- python -m tests.chaos $(if $(TIMES),--times $(TIMES)) $(if $(ARM),--arm $(ARM)) $(EXPERIMENT)
 
+chaos-test:  ## tests of the experiments' own machinery against a real cluster
+	$(PYTHON) tests/run.py $(in_lane) chaos
+
+chaos-nightly:  ## those of them that take long: every fault, every verdict
+	$(PYTHON) -m lab.toolchain run $(in_lane) --with chaos -- pytest --color=no -p no:cacheprovider --junitxml=build/test/chaos-nightly.xml -m nightly tests/chaos
+
 explore:  ## every interleaving of two healers, request by request: FAULTS=2, DEPTH=80, SCENES="restart storm"
 	$(run) python -m tests.simulation.explore $(if $(FAULTS),--faults $(FAULTS)) $(if $(DEPTH),--depth $(DEPTH)) $(SCENES)
 
@@ -77,7 +83,7 @@ mutants:  ## bugs planted into the collection, one at a time, each of which the 
 bench:  ## what a look costs, next to others: SIZE=small, A, B or grow; JSON=FILE
 	$(run) python -m bench.observe --size $(or $(SIZE),A) $(if $(JSON),--json $(JSON))
 
-nightly:  ## what takes long, in parts; one that has passed on this tree is not run again: PARTS="mutants explore e2e ha simulation"
+nightly:  ## what takes long, in parts; one that has passed on this tree is not run again: PARTS="mutants explore e2e ha faults simulation"
 	$(run) python -m tests.nightly $(PARTS)
 
 prove-first-heal:  ## show that the first repair works and that without it nothing recovers

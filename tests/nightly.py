@@ -36,6 +36,7 @@ PARTS = {
     "e2e": ("e2e-nightly",),
     "ha": ("e2e-ha",),
     "molecule": ("molecule", "THOROUGH=1"),
+    "faults": ("chaos-nightly",),
     "simulation": ("simulation", f"SEEDS={' '.join(str(10 * TODAY + n) for n in range(10))}", "RUNS=2000"),
 }
 

@@ -30,7 +30,7 @@ from lab.shell import LabError
 from tests.thorough import THOROUGH
 
 OUTPUT = CHECKOUT / "build" / "test"
-GROUPS = ("lint", "sanity", "unit", "providers", "simulation", "api", "e2e", "molecule", "bench")
+GROUPS = ("lint", "sanity", "unit", "providers", "simulation", "api", "e2e", "molecule", "chaos", "bench")
 # Seconds after which a part has failed. The long one is for building the node image and for tests on a cluster, real or
 # of an API server alone.
 LIMIT = 1200.0
@@ -263,7 +263,7 @@ def plan(groups: Sequence[str], lanes: Sequence[str], scenario: str = "") -> lis
         api.append(pytest(f"api {newest}", newest, "tests/api", limit=LONG_LIMIT))
     if "simulation" in groups:
         simulation.append(pytest(f"simulation {newest}", newest, "tests/simulation", limit=LONG_LIMIT))
-    if {"e2e", "molecule"} & set(groups):
+    if {"e2e", "molecule", "chaos"} & set(groups):
         clusters.append(command("node image", newest, sys.executable, "-m", "lab", "image", limit=LONG_LIMIT))
     if "e2e" in groups:
         quick = ("-m", "not nightly and not ha")
@@ -275,6 +275,9 @@ def plan(groups: Sequence[str], lanes: Sequence[str], scenario: str = "") -> lis
         clusters.append(pytest(f"e2e {newest}", newest, "tests/e2e", *quick, limit=LONG_LIMIT))
     if "molecule" in groups:
         clusters += molecule(newest, only=scenario)
+    if "chaos" in groups:
+        quick = ("-m", "not nightly")
+        clusters.append(pytest(f"chaos {newest}", newest, "tests/chaos", *quick, extra="chaos", limit=LONG_LIMIT))
     return [one for one in (clusters, api, chain, simulation) if one]
 
 

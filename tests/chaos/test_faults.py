@@ -23,6 +23,7 @@ from tests.chaos.ground import image
 from tests.chaos.waiting import until
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", sorted(FAULTS))
 def test_it_takes_effect_and_is_taken_back(whole: Breaker, name: str) -> None:
     fault = FAULTS[name]

@@ -82,12 +82,14 @@ def test_inject_an_action_that_does_nothing(drill: Drill, instead: Any, tmp_path
     assert verdict.word is Word.INJECT and "did not take effect" in verdict.why
 
 
+@pytest.mark.nightly
 def test_deviated_a_budget_that_nobody_can_keep(drill: Drill, tmp_path: Path) -> None:
     verdict = run(drill, tmp_path, Arm.HEALED, healer={"selfheal_monitor_only": True})
     assert verdict.word is Word.DEVIATED and "did not recover within 40 s" in verdict.why
     assert verdict.times.detected is not None and verdict.times.acted is None
 
 
+@pytest.mark.nightly
 def test_deviated_what_recovers_without_a_healer_proves_nothing(drill: Drill, instead: Any, tmp_path: Path) -> None:
     # It comes back by itself after a while.
     back = "systemd-run --collect --on-active=35 systemctl start kubelet"
@@ -102,12 +104,14 @@ def test_invariant_a_healer_that_lies(drill: Drill, tmp_path: Path) -> None:
     assert "who says that it is well is right" in verdict.why and "nobody else saw it well" in verdict.why
 
 
+@pytest.mark.nightly
 def test_rollback_what_cannot_be_taken_back(drill: Drill, instead: Any, tmp_path: Path) -> None:
     instead(undo=lambda target, params: (inside("exit 3"),))
     verdict = run(drill, tmp_path)
     assert verdict.word is Word.ROLLBACK and "could not be taken back" in verdict.why
 
 
+@pytest.mark.nightly
 def test_rollback_what_was_taken_back_and_is_still_sick(
     drill: Drill, instead: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +121,7 @@ def test_rollback_what_was_taken_back_and_is_still_sick(
     assert verdict.word is Word.ROLLBACK and "all was taken back, and yet" in verdict.why
 
 
+@pytest.mark.nightly
 def test_leak_a_file_that_stays(drill: Drill, instead: Any, tmp_path: Path) -> None:
     litter = "/var/lib/kubelet/left.chaosheal"
 
