@@ -12,7 +12,7 @@ in_lane = $(if $(LANE),--lane $(LANE))
 export SELFHEAL_THOROUGH = $(THOROUGH)
 run = $(PYTHON) -m lab.toolchain run $(in_lane) --
 
-.PHONY: help demo test lint format docs sanity unit providers api e2e e2e-nightly e2e-ha molecule corpus chaos chaos-test chaos-nightly explore mutants simulation nightly bench prove-first-heal prove-judgement prove-state-machine prove-repairs pytest clean
+.PHONY: help demo test lint format docs sanity unit providers api e2e e2e-nightly e2e-ha molecule corpus chaos chaos-test chaos-nightly soak explore mutants simulation nightly bench prove-first-heal prove-judgement prove-state-machine prove-repairs pytest clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ chaos-test:  ## tests of the experiments' own machinery against a real cluster
 
 chaos-nightly:  ## those of them that take long: every fault, every verdict
 	$(PYTHON) -m lab.toolchain run $(in_lane) --with chaos -- pytest --color=no -p no:cacheprovider --junitxml=build/test/chaos-nightly.xml -m nightly tests/chaos
+
+soak:  ## a nemesis on a real cluster with three control planes, 20 minutes for each of SEEDS="1 2 3"
+	$(PYTHON) -m lab.toolchain run $(in_lane) --with chaos -- python -m tests.chaos --arm healed --seeds $(or $(SEEDS),1 2 3)
 
 explore:  ## every interleaving of two healers, request by request: FAULTS=2, DEPTH=80, SCENES="restart storm"
 	$(run) python -m tests.simulation.explore $(if $(FAULTS),--faults $(FAULTS)) $(if $(DEPTH),--depth $(DEPTH)) $(SCENES)

@@ -41,6 +41,7 @@ class Promise:
     :ivar healer: variables of the healer's run.
     :ivar healers: so many of them at once.
     :ivar may_act: whether the healer may do something about what it need not make good.
+    :ivar steady: whether the cluster has to be well at the end, before anything is taken back.
     :ivar control: whether a run without a healer shows anything that no other experiment does.
     :ivar faults: that its actions bring about, in their order; a healthy cluster has none.
     """
@@ -52,6 +53,7 @@ class Promise:
     healer: Mapping[str, Any] = field(default_factory=dict)
     healers: int = 1
     may_act: bool = False
+    steady: bool = False
     control: bool = True
     faults: tuple[str, ...] = ()
 
@@ -72,6 +74,7 @@ def promise_of(experiment: Mapping[str, Any]) -> Promise:
             healer=dict(told.get("healer") or {}),
             healers=int(told.get("healers", 1)),
             may_act=bool(told.get("may_act", False)),
+            steady=bool(told.get("steady", False)),
             control=bool(told["recovers"]) and bool(told.get("control", True)),
             faults=tuple(str(one["provider"]["arguments"]["fault"]) for one in experiment["method"] if _injects(one)),
         )
@@ -160,7 +163,13 @@ class Run:
         for rule in broken(history.events):
             history.tell("invariant", name=rule.name, why=rule.why)
         verdict = judge(
-            history.events, self._arm, promise.recovers, promise.budget, bool(promise.faults), promise.may_act
+            history.events,
+            self._arm,
+            promise.recovers,
+            promise.budget,
+            bool(promise.faults),
+            promise.may_act,
+            promise.steady,
         )
         history.tell("verdict", word=verdict.word.value, why=verdict.why)
         return verdict

@@ -120,7 +120,13 @@ def timeline(events: Iterable[Event]) -> Timeline:
 
 
 def judge(
-    events: Sequence[Event], arm: Arm, recovers: bool, budget: float, breaks: bool = True, may_act: bool = False
+    events: Sequence[Event],
+    arm: Arm,
+    recovers: bool,
+    budget: float,
+    breaks: bool = True,
+    may_act: bool = False,
+    steady: bool = False,
 ) -> Verdict:
     """What a run has shown.
 
@@ -129,6 +135,7 @@ def judge(
     :param budget: seconds within which it has to.
     :param breaks: whether anything is meant to be broken at all.
     :param may_act: whether it is all right to do something about what need not be made good.
+    :param steady: whether the cluster has to be well at the end.
     """
     times = timeline(events)
 
@@ -149,7 +156,7 @@ def judge(
     broken = [event for event in events if event["kind"] == "invariant"]
     if broken:
         return verdict(Word.INVARIANT, "; ".join(f"{one['name']}: {one['why']}" for one in broken))
-    wrong = _deviation(times, arm, recovers, budget, may_act)
+    wrong = _deviation(times, arm, recovers, budget, may_act, steady)
     if wrong:
         return verdict(Word.DEVIATED, wrong)
     rollback = [event for event in events if event["kind"] == "rollback"]
@@ -166,7 +173,9 @@ def judge(
     return verdict(Word.PASS, _story(times, arm, recovers))
 
 
-def _deviation(times: Timeline, arm: Arm, recovers: bool, budget: float, may_act: bool) -> str:
+def _deviation(times: Timeline, arm: Arm, recovers: bool, budget: float, may_act: bool, steady: bool) -> str:
+    if steady and times.seen is not None and times.recovered is None:
+        return "it was not steady at the end"
     if not recovers:
         return "" if times.acted is None or may_act else "the healer acted, and there was nothing for it to do"
     if times.seen is None:

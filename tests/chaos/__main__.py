@@ -10,6 +10,7 @@ What they show is added to chaos/results, and what has been shown there is not r
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "chaos"))
 
 from chaosheal.__main__ import report, ways_out
 from chaosheal.model import ChaosError
+from chaosheal.nemesis.experiment import experiment_of
+from chaosheal.nemesis.generate import generate
+from chaosheal.nemesis.guard import Model
+from chaosheal.nemesis.plan import SHAPES
 from chaosheal.results import Results
 from chaosheal.runner import end_as_with_ctrl_c
 from chaosheal.suite import Suite, add_choices, chosen
@@ -29,6 +34,10 @@ from lab.progress import say
 from lab.shell import LabError
 from tests.chaos.ground import EXPERIMENTS, fair_game, healing
 
+# The lab's clusters have short times, so that a node which needs every rung is well again within 5 minutes.
+SHORT = Model(longest=180, quiet=300)
+LEAST_SECONDS = 1200
+SOAK_SECONDS = 1620
 RESULTS = CHECKOUT / "chaos" / "results"
 
 
@@ -37,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make chaos", description="Experiments on a real cluster.")
     parser.add_argument("experiments", nargs="*", help="names of files in chaos/experiments (default: all)")
     add_choices(parser)
+    parser.add_argument("--seeds", type=int, nargs="+", help="plans of a nemesis instead, made of these numbers")
     parser.add_argument("--folder", type=Path, default=RESULTS, help="of the results")
     options = parser.parse_args(arguments)
     known = {path.stem: path for path in sorted(EXPERIMENTS.glob("*.json"))}
@@ -45,7 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"there is no experiment {unknown[0]!r}; expected any of {', '.join(known)}")
     end_as_with_ctrl_c()
     try:
-        return _run([known[name] for name in options.experiments or known], options)
+        if options.seeds:
+            return _run([_planned(seed) for seed in options.seeds], options, "ha")
+        return _run([known[name] for name in options.experiments or known], options, "small")
     except KeyboardInterrupt:
         print("chaos: interrupted; what was broken is taken back", file=sys.stderr)
         return 130
@@ -54,7 +66,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _run(paths: Sequence[Path], options: argparse.Namespace) -> int:
+def _planned(seed: int) -> Path:
+    """The experiment that plays the plan of a seed, about 20 minutes of it, on three control planes and two workers."""
+    plan = generate(seed, SHAPES[seed % len(SHAPES)], 2, 3, SOAK_SECONDS, SHORT)
+    lasts = max((quiet.at + quiet.lasts for quiet in plan.quiet), default=0)
+    if lasts < LEAST_SECONDS:
+        raise ChaosError(f"--seeds: the plan of {seed} lasts {lasts} s, expected {LEAST_SECONDS}: choose another")
+    path = CHECKOUT / "build" / "nemesis" / f"{seed}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(experiment_of(plan), indent=2), encoding="utf-8")
+    return path
+
+
+def _run(paths: Sequence[Path], options: argparse.Namespace, shape: str) -> int:
     results = Results(options.folder)
     runs, done = chosen(options, paths, results.all()), []
     say(f"{len(runs)} runs are left")
@@ -62,7 +86,7 @@ def _run(paths: Sequence[Path], options: argparse.Namespace) -> int:
         version = subprocess.run(
             ["git", "describe", "--always", "--dirty"], cwd=CHECKOUT, check=True, capture_output=True, text=True
         ).stdout.strip()
-        with fair_game() as drill:
+        with fair_game(shape) as drill:
             kubeconfig = str(drill.cluster.kubeconfig)
             suite = Suite(results, healing(drill), kubeconfig, before=drill.forget, say=say, version=version)
             done = suite.carry_out(runs)

@@ -32,12 +32,13 @@ def image() -> str:
 
 
 @contextmanager
-def fair_game() -> Iterator[Drill]:
-    """A small cluster, prepared for its healer, and marked as one that may be broken.
+def fair_game(shape: str = "small") -> Iterator[Drill]:
+    """A cluster, prepared for its healer, and marked as one that may be broken.
 
+    :param shape: of the lab's.
     :raises LabError: it cannot be made.
     """
-    cluster = Cluster(os.environ.get("SELFHEAL_CLUSTER", "selfheal-chaos"), "small").up()
+    cluster = Cluster(os.environ.get("SELFHEAL_CLUSTER", "selfheal-chaos"), shape).up()
     try:
         drill = Drill(cluster)
         run = drill.bootstrap()

@@ -13,7 +13,7 @@ from pathlib import Path
 from chaosheal.model import ChaosError
 from chaosheal.nemesis.experiment import experiment_of
 from chaosheal.nemesis.generate import generate
-from chaosheal.nemesis.guard import Model
+from chaosheal.nemesis.guard import SURVIVED, Model
 from chaosheal.nemesis.plan import SHAPES, Plan, plan_of
 
 
@@ -27,6 +27,8 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     plan.add_argument("--planes", type=int, default=1)
     plan.add_argument("--minutes", type=int, default=60, help="how long it may be")
     plan.add_argument("--max-nodes", type=int, default=2, help="so many broken at once")
+    plan.add_argument("--longest", type=int, default=SURVIVED.longest, help="seconds that a fault may last")
+    plan.add_argument("--quiet", type=int, default=SURVIVED.quiet, help="seconds from the last of some to the next")
     plan.add_argument("--allow-quorum-loss", action="store_true", help="of the control plane")
     experiment = commands.add_parser("experiment", help="print an experiment that does what a plan says")
     experiment.add_argument("plan", type=Path, help="its file")
@@ -38,7 +40,12 @@ def carry_out(options: argparse.Namespace) -> int:
     :raises ChaosError: it cannot be made.
     """
     if options.nemesis == "plan":
-        model = Model(nodes=options.max_nodes, quorum_loss=options.allow_quorum_loss)
+        model = Model(
+            nodes=options.max_nodes,
+            quorum_loss=options.allow_quorum_loss,
+            longest=options.longest,
+            quiet=options.quiet,
+        )
         size = options.workers, options.planes
         print(generate(options.seed, options.shape, *size, options.minutes * 60, model).to_json(), end="")
     else:

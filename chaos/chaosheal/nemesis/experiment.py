@@ -15,35 +15,45 @@ from chaosheal.nemesis.packages import HEALER
 from chaosheal.nemesis.plan import Plan, Step
 from chaosheal.targets import numbered
 
+_WELL = ("probes", "cluster_is_well")
 _SIGNAL = {"healer_kill": ("KILL",), "healer_pause": ("STOP", "CONT")}
 
 
-def experiment_of(plan: Plan, budget: int = 900) -> dict[str, Any]:
+def experiment_of(plan: Plan) -> dict[str, Any]:
     """An experiment that does the same to a cluster, step by step, as far as it has such nodes.
 
-    :param budget: seconds after the last step, within which the cluster has to be well again.
+    It ends with the last quiet time, at whose end the cluster has to be steady.
+
     :raises ChaosError: it has no steps.
     """
     if not plan.steps:
         raise ChaosError("expected a plan with steps, got one without")
-    well = _activity("probe", "cluster-is-well", "probes", "cluster_is_well")
+    well = _activity("probe", "cluster-is-well", *_WELL)
     moments: list[tuple[int, dict[str, Any]]] = []
     for step in plan.steps:
         moments += _moments(step)
+    end = max((quiet.at + quiet.lasts for quiet in plan.quiet), default=0)
+    moments.append((max(end, *(step.until for step in plan.steps)), _activity("probe", "is-well-again", *_WELL)))
     method, at = [], 0
     for moment, activity in sorted(moments, key=lambda one: one[0]):
         pause = {"pauses": {"before": moment - at}} if moment > at else {}
         method.append({**activity, **pause})
         at = max(at, moment)
-    method.append(_activity("probe", "stays-as-it-is", "probes", "stays_as_it_is", {"seconds": "${budget}"}))
     return {
         "version": "1.0.0",
         "title": f"A plan of {len(plan.steps)} steps, of seed {plan.seed}, {plan.shape}",
-        "description": "Whatever the healer does about it must break no rule.",
+        "description": "Whatever the healer does about it must break no rule, and at the end all must be steady.",
         "tags": ["nemesis"],
-        "configuration": {"budget": budget, "chaosheal_max_nodes": 10, "chaosheal_max_percent": 100},
+        "configuration": {"budget": at, "chaosheal_max_nodes": 10, "chaosheal_max_percent": 100},
         "extensions": [
-            {"name": "chaosheal", "id": f"N{plan.seed}-{plan.shape}", "recovers": False, "may_act": True, "healers": 2}
+            {
+                "name": "chaosheal",
+                "id": f"N{plan.seed}-{plan.shape}",
+                "recovers": False,
+                "may_act": True,
+                "steady": True,
+                "healers": 2,
+            }
         ],
         "steady-state-hypothesis": {"title": "The cluster is well", "probes": [{**well, "tolerance": True}]},
         "method": method,

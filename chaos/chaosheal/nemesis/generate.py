@@ -14,9 +14,10 @@ from chaosheal.nemesis.guard import SURVIVED, Model, objection
 from chaosheal.nemesis.packages import PACKAGES, usable
 from chaosheal.nemesis.plan import SHAPES, Plan, Quiet, Step
 
-# So many steps from one quiet time to the next, and so long it is: a node that needs every rung is well again by then.
+# So many steps from one quiet time to the next.
 PER_BLOCK = 5
-QUIET_SECONDS = 1500
+# What the first of them need at least.
+_BLOCK_SECONDS = 300
 _TRIES = 20
 
 
@@ -33,20 +34,21 @@ def generate(seed: int, shape: str, workers: int, planes: int, horizon: int, mod
     unknown = sorted(model.faults - set(PACKAGES))
     if unknown or not model.faults:
         raise ChaosError(f"faults: expected some of {', '.join(sorted(PACKAGES))}, got {', '.join(unknown) or 'none'}")
-    if horizon < QUIET_SECONDS + 300:
-        raise ChaosError(f"expected at least {QUIET_SECONDS + 300} s, got {horizon}")
+    if horizon < model.quiet + _BLOCK_SECONDS:
+        raise ChaosError(f"expected at least {model.quiet + _BLOCK_SECONDS} s, got {horizon}")
     drawn = Random(f"{seed} {shape} {workers} {planes} {horizon}")
     steps: list[Step] = []
     quiet: list[Quiet] = []
     at = 60
     while True:
         block = _block(drawn, shape, at, workers, planes, model)
-        end = max((step.until for step in block), default=at + 60)
-        if end + QUIET_SECONDS > horizon:
+        block = [step for step in block if step.until + model.quiet <= horizon]
+        if not block:
             break
+        end = max(step.until for step in block)
         steps += [replace(step, ident=f"s{len(steps) + number}") for number, step in enumerate(block)]
-        quiet.append(Quiet(end, QUIET_SECONDS))
-        at = end + QUIET_SECONDS
+        quiet.append(Quiet(end, model.quiet))
+        at = end + model.quiet
     return Plan(seed, shape, horizon, workers, planes, tuple(steps), tuple(quiet))
 
 
@@ -110,4 +112,5 @@ def _draw(drawn: Random, at: int, workers: int, planes: int, model: Model) -> St
     package = PACKAGES[fault]
     role = drawn.choice([role for role in package.roles if fault in usable(role)])
     index = drawn.randrange({"worker": workers, "control-plane": planes, "healer": 2}[role])
-    return Step("", at, fault, role, index, drawn.randint(*package.lasts), dict(drawn.choice(package.params)))
+    lasts = min(model.longest, drawn.randint(*package.lasts))
+    return Step("", at, fault, role, index, lasts, dict(drawn.choice(package.params)))

@@ -20,12 +20,17 @@ class Model:
     :ivar nodes: so many broken at once, at most.
     :ivar percent: of the workers, but one always may.
     :ivar quorum_loss: whether a control plane may lose its quorum, as one of a single node does with it.
+    :ivar longest: no fault lasts longer, in seconds.
+    :ivar quiet: seconds after the last of some faults, within which the cluster has to be steady.
     :ivar faults: which there are at all, of those that a nemesis may use.
     """
 
     nodes: int = 2
     percent: int = 40
     quorum_loss: bool = False
+    longest: int = 1200
+    # A node that needs every rung is well again by then.
+    quiet: int = 1500
     faults: frozenset[str] = frozenset(PACKAGES)
 
 

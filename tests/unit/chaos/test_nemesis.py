@@ -16,8 +16,8 @@ from chaosheal.__main__ import main
 from chaosheal.faults import FAULTS
 from chaosheal.model import ChaosError
 from chaosheal.nemesis.experiment import experiment_of
-from chaosheal.nemesis.generate import PER_BLOCK, QUIET_SECONDS, generate
-from chaosheal.nemesis.guard import Model, objection
+from chaosheal.nemesis.generate import PER_BLOCK, generate
+from chaosheal.nemesis.guard import SURVIVED, Model, objection
 from chaosheal.nemesis.packages import HEALER, LEFT_OUT, PACKAGES, usable
 from chaosheal.nemesis.plan import SHAPES, Plan, Step, plan_of
 from chaosheal.nemesis.shrink import shrink
@@ -70,7 +70,7 @@ def test_no_plan_breaks_more_than_a_cluster_survives(
     assert all(
         quiet.at >= step.until or quiet.at + quiet.lasts <= step.at for quiet in plan.quiet for step in plan.steps
     )
-    assert all(quiet.lasts == QUIET_SECONDS and quiet.at + quiet.lasts <= HOURS for quiet in plan.quiet)
+    assert all(quiet.lasts == SURVIVED.quiet and quiet.at + quiet.lasts <= HOURS for quiet in plan.quiet)
 
 
 def step(at: int, role: str = "worker", index: int = 0, lasts: int = 100, fault: str = "kubelet_stop") -> Step:
@@ -205,7 +205,13 @@ def test_an_experiment_does_the_same_at_the_same_time() -> None:
         (120, "CONT", 1),
     ]
     promise = promise_of(made)
-    assert promise.may_act and not promise.recovers and promise.faults == ("kubelet_stop", "etcd_loss")
+    assert (
+        promise.may_act and promise.steady and not promise.recovers and promise.faults == ("kubelet_stop", "etcd_loss")
+    )
+    # It ends with the last quiet time, and looks whether the cluster is well then.
+    last = max(*(step.until for step in steps), *(quiet.at + quiet.lasts for quiet in GOOD.quiet))
+    assert at + made["method"][-1]["pauses"]["before"] == promise.budget == last
+    assert made["method"][-1]["provider"]["func"] == "cluster_is_well"
     with pytest.raises(ChaosError, match="a plan with steps"):
         experiment_of(replace(GOOD, steps=()))
 
@@ -220,3 +226,12 @@ def test_people_make_plans_and_experiments_of_them(tmp_path: Path, capsys: pytes
     assert "none.json cannot be read" in capsys.readouterr().err
     assert main(["nemesis", "plan", "--seed", "7", "--minutes", "5"]) == 2
     assert capsys.readouterr().err.startswith("chaosheal: expected at least 1800 s, got 300")
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 10**6), st.sampled_from(SHAPES))
+def test_a_short_plan_has_short_faults_and_short_quiet_times(seed: int, shape: str) -> None:
+    plan = generate(seed, shape, 2, 3, 1600, Model(longest=180, quiet=240))
+    # Those that are made good in another order than they were broken wait for each other.
+    assert shape == "swizzle" or all(step.lasts <= 180 for step in plan.steps)
+    assert all(quiet.lasts == 240 for quiet in plan.quiet) and len(plan.quiet) >= 1

@@ -108,3 +108,10 @@ def test_where_nothing_is_meant_to_be_broken_nothing_has_to_be() -> None:
     assert judge(history(), Arm.HEALED, False, 60, may_act=True).why == "what was done about it broke no rule"
     acted = [*healthy, {"t": 30, "kind": "healer", "what": "acted", "node": "w-1"}]
     assert judge(acted, Arm.HEALED, False, 60, breaks=False).word is Word.DEVIATED
+
+
+def test_what_is_to_be_steady_has_to_be_well_at_the_end() -> None:
+    sick = history(recovers_at=None)
+    assert judge(history(), Arm.HEALED, False, 60, may_act=True, steady=True).word is Word.PASS
+    assert judge(sick, Arm.HEALED, False, 60, may_act=True, steady=True).why == "it was not steady at the end"
+    assert judge(sick, Arm.HEALED, False, 60, may_act=True).word is Word.PASS
