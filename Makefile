@@ -12,7 +12,7 @@ in_lane = $(if $(LANE),--lane $(LANE))
 export SELFHEAL_THOROUGH = $(THOROUGH)
 run = $(PYTHON) -m lab.toolchain run $(in_lane) --
 
-.PHONY: help demo test lint format docs sanity unit providers api e2e e2e-nightly e2e-ha molecule corpus chaos chaos-test chaos-nightly soak explore mutants simulation nightly bench prove-first-heal prove-judgement prove-state-machine prove-repairs pytest clean
+.PHONY: help demo test lint format docs sanity unit providers api e2e e2e-nightly e2e-ha molecule corpus chaos chaos-test chaos-nightly soak explore mutants simulation nightly bench prove-first-heal prove-judgement prove-state-machine prove-repairs prove-chaos pytest clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,7 +66,7 @@ corpus:  ## precision and recall of the checks over the labelled snapshots
 	$(run) python -m tests.corpus.score
 
 chaos:  ## experiments on a real cluster, with the healer and without it: EXPERIMENT="kubelet-stopped", TIMES=3, ARM=control
-	$(PYTHON) -m lab.toolchain run $(in_lane) --with chaos -- python -m tests.chaos $(if $(TIMES),--times $(TIMES)) $(if $(ARM),--arm $(ARM)) $(EXPERIMENT)
+	$(PYTHON) -m lab.toolchain run $(in_lane) --with chaos -- python -m tests.chaos $(if $(TIMES),--times $(TIMES)) $(if $(ARM),--arm $(ARM)) $(if $(FOLDER),--folder $(FOLDER)) $(EXPERIMENT)
 
 chaos-test:  ## tests of the experiments' own machinery against a real cluster
 	$(PYTHON) tests/run.py $(in_lane) chaos
@@ -75,7 +75,7 @@ chaos-nightly:  ## those of them that take long: every fault, every verdict
 	$(PYTHON) -m lab.toolchain run $(in_lane) --with chaos -- pytest --color=no -p no:cacheprovider --junitxml=build/test/chaos-nightly.xml -m nightly tests/chaos
 
 soak:  ## a nemesis on a real cluster with three control planes, 20 minutes for each of SEEDS="1 2 3"
-	$(PYTHON) -m lab.toolchain run $(in_lane) --with chaos -- python -m tests.chaos --arm healed --seeds $(or $(SEEDS),1 2 3)
+	$(PYTHON) -m lab.toolchain run $(in_lane) --with chaos -- python -m tests.chaos --arm healed $(if $(FOLDER),--folder $(FOLDER)) --seeds $(or $(SEEDS),1 2 3)
 
 explore:  ## every interleaving of two healers, request by request: FAULTS=2, DEPTH=80, SCENES="restart storm"
 	$(run) python -m tests.simulation.explore $(if $(FAULTS),--faults $(FAULTS)) $(if $(DEPTH),--depth $(DEPTH)) $(SCENES)
@@ -100,6 +100,9 @@ prove-state-machine:  ## show that the repair state machine is safe under every 
 
 prove-repairs:  ## show that every repair works, that what is left in place is an error, and that nothing is forced
 	$(PYTHON) -m tests.prove.repairs
+
+prove-chaos:  ## show that every experiment passes, every verdict can be brought about, and no nemesis breaks a rule; goes on where it was
+	$(PYTHON) -m tests.prove.chaos
 
 clean:  ## remove the lab's clusters and caches, the environments, and build/
 	$(PYTHON) -m lab clean

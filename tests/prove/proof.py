@@ -60,10 +60,13 @@ class Made:
 
 
 class Proof:
-    """A fresh clone, and the items that were shown in it."""
+    """A fresh clone, and the items that were shown in it.
 
-    def __init__(self, clone: Path) -> None:
-        self.clone = clone
+    :param apart: beginnings of paths that its tests do not read.
+    """
+
+    def __init__(self, clone: Path, apart: tuple[str, ...] = APART) -> None:
+        self.clone, self._apart = clone, apart
         self.items: list[Item] = []
 
     def make(self, target: str, log: str, interrupt_after: float | None = None) -> Made:
@@ -90,7 +93,7 @@ class Proof:
     def _kept(self, name: str, tests: str = "") -> Path:
         """Where it is kept that this has passed with these very files, less its extension."""
         KEPT.mkdir(parents=True, exist_ok=True)
-        return KEPT / f"{name}-{store.key(tests, key_of(self._listing, tests))}"
+        return KEPT / f"{name}-{store.key(tests, key_of(self._listing, tests, self._apart))}"
 
     @cached_property
     def _listing(self) -> str:
@@ -151,14 +154,14 @@ class Proof:
         self.show(claim, "all its tests pass", told, passed > 0 and not bad and not lacking)
 
 
-def key_of(listing: str, tests: str = "") -> str:
+def key_of(listing: str, tests: str = "", apart: tuple[str, ...] = APART) -> str:
     """By what it is kept which tests have passed, from what git lists of a tree. Pure.
 
     :param tests: those that are run; no test reads the file of another.
     """
     files = {line.partition("\t")[2]: line for line in listing.splitlines()}
     own = {test.partition("::")[0] for test in tests.split()}
-    read = [line for path, line in files.items() if not path.startswith(APART) and (path in own or not _is_test(path))]
+    read = [line for path, line in files.items() if not path.startswith(apart) and (path in own or not _is_test(path))]
     return store.key(*read)
 
 
@@ -176,14 +179,14 @@ def beginning(name: str) -> str:
     return rf"(^|\.){re.escape(name)}"
 
 
-def prove(name: str, show: Callable[[Proof], None]) -> int:
+def prove(name: str, show: Callable[[Proof], None], apart: tuple[str, ...] = APART) -> int:
     """Show every item in a fresh clone of HEAD, then tell them all again; 0 when none is short."""
     LOGS.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="selfheal-prove-") as folder:
         clone = Path(folder) / "kubernetes"
         subprocess.run(["git", "clone", "--quiet", str(CHECKOUT), str(clone)], check=True)
-        proof = Proof(clone)
+        proof = Proof(clone, apart)
         show(proof)
     print()
     for item in proof.items:
