@@ -37,6 +37,14 @@ def test_it_takes_effect_and_is_taken_back(whole: Breaker, name: str) -> None:
         until(lambda: not whole.is_there(entry), 180, f"{name} is gone from {injected.node}")
 
 
+@pytest.mark.parametrize("direction", ["both", "deaf", "mute"])
+@pytest.mark.parametrize("how", ["drop", "reset"])
+def test_a_partition_cuts_off_the_node_and_its_pods_whichever_way(whole: Breaker, direction: str, how: str) -> None:
+    whole.inject("partition", {"role": "worker"}, {"direction": direction, "how": how})
+    [entry] = whole.journal.entries()
+    assert whole.is_there(entry)
+
+
 def test_a_fault_that_everybody_has_forgotten_is_taken_back(whole: Breaker, hands: Hands) -> None:
     [injected] = whole.inject("kubelet_stop", {"role": "worker"}, lasts=20)
     running = "systemctl is-active kubelet"

@@ -17,7 +17,12 @@ def chain_of(target: Target) -> str:
 
 
 # Where packets enter a chain, by its table.
-_HOOKS = {"filter": ("INPUT", "OUTPUT"), "raw": ("PREROUTING", "OUTPUT"), "nat": ("OUTPUT",)}
+_HOOKS = {
+    "filter": ("INPUT", "FORWARD", "OUTPUT"),
+    "raw": ("PREROUTING", "OUTPUT"),
+    "mangle": ("POSTROUTING",),
+    "nat": ("OUTPUT",),
+}
 
 
 def enter(
@@ -33,6 +38,23 @@ def enter(
         *(_iptables(table, "-A", chain, *rule) for rule in rules),
         *(_iptables(table, "-I", hook, "1", "-j", chain) for hook in hooks or _HOOKS[table]),
     )
+
+
+def between(target: Target, what: tuple[str, ...], arriving: bool = True, leaving: bool = True) -> tuple[Command, ...]:
+    """Do something to what passes between the control plane and the node or its pods.
+
+    What arrives is caught before the answers of a Service get its address, and what leaves after that address has been
+    replaced; in FORWARD a network plugin that puts its rules first would let established connections pass.
+    """
+    return (
+        *(enter(target, [("-s", at, *what) for at in target.planes], ("PREROUTING",), "raw") if arriving else ()),
+        *(enter(target, [("-d", at, *what) for at in target.planes], table="mangle") if leaving else ()),
+    )
+
+
+def leave_between(target: Target) -> tuple[Command, ...]:
+    """Take away what ``between`` has done."""
+    return (*leave(target, "raw"), *leave(target, "mangle"))
 
 
 def leave(target: Target, table: str = "filter") -> tuple[Command, ...]:

@@ -6,36 +6,33 @@
 
 from __future__ import annotations
 
-from chaosheal.faults._rules import chain_of, enter, leave
-from chaosheal.model import Fault, Look, Param, network
+from chaosheal.faults._pod_network import place, remove, seen_from_both
+from chaosheal.faults._rules import between, leave_between
+from chaosheal.model import Fault, Param, Params
+
+# Ends with 0 if not all of many connections come about before the kernel says a first word again, after a second.
+_LOST = (
+    "import socket, sys, time; asked = [socket.socket() for _ in range(100)]; lost = 0\n"
+    "for one in asked: one.setblocking(False); one.connect_ex((sys.argv[1], 6443))\n"
+    "time.sleep(0.9)\n"
+    "for one in asked:\n"
+    "    try: one.getpeername()\n"
+    "    except OSError: lost += 1\n"
+    "sys.exit(lost == 0)\n"
+)
+
+
+def _some(params: Params) -> tuple[str, ...]:
+    chance = f"{params['percent'] / 100:.2f}"
+    return ("-m", "statistic", "--mode", "random", "--probability", chance, "-j", "DROP")
+
 
 FAULT = Fault(
     name="packet_loss",
-    about="so many of the packets between the node and the control plane are lost",
+    about="so many of the packets between the node with its pods and the control plane are lost",
     params={"percent": Param("of the packets in each direction", 30, limits=(1, 95))},
-    inject=lambda target, params: enter(
-        target,
-        [
-            (
-                side,
-                at,
-                "-m",
-                "statistic",
-                "--mode",
-                "random",
-                "--probability",
-                f"{params['percent'] / 100:.2f}",
-                "-j",
-                "DROP",
-            )
-            for at in target.planes
-            for side in ("-s", "-d")
-        ],
-    ),
-    undo=lambda target, params: leave(target),
-    # The kernel counts what it has dropped.
-    effect=lambda target, params: Look(
-        network("iptables", "-w", "10", "-nvxL", chain_of(target)), says=r"(?m)^\s*[1-9]\d*\s+\d+\s+DROP"
-    ),
+    inject=lambda target, params: (*place(target), *between(target, _some(params))),
+    undo=lambda target, params: (*leave_between(target), *remove(target)),
+    effect=lambda target, params: seen_from_both(target, _LOST, target.planes[0]),
     roles=("worker",),
 )

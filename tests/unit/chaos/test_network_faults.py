@@ -1,0 +1,156 @@
+# Copyright (c) 2026, the selfheal.kubernetes authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the faults of the network do to packets, by the kernel's own packet filter."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from chaosheal.faults import fault_named, packet_loss, partition
+from chaosheal.model import Command, Fault, Where
+
+from tests.unit.chaos.networks import NODE, PLANE, POD, TARGET, Networks, three_networks
+
+
+@pytest.fixture
+def networks() -> Iterator[Networks]:
+    with three_networks() as made:
+        yield made
+
+
+def words(commands: tuple[Command, ...], where: Where = Where.NETWORK) -> list[str]:
+    return [" ".join(one.argv) for one in commands if one.where is where]
+
+
+PARTITIONS = [(direction, how) for direction in ("both", "deaf", "mute") for how in ("drop", "reset")]
+
+
+@pytest.mark.parametrize(("direction", "how"), PARTITIONS)
+def test_a_partition_holds_for_the_node_and_for_its_pods(networks: Networks, direction: str, how: str) -> None:
+    fault = fault_named("partition")
+    params = fault.settle({"direction": direction, "how": how})
+    before = networks.rules()
+    assert not networks.sees("node", partition._CUT_OFF, PLANE)
+    networks.carry_out(fault.inject(TARGET, params))
+    with ThreadPoolExecutor() as pool:
+        ways = [(network, service) for network in ("node", "pod") for service in (False, True)]
+        passed = pool.map(lambda way: networks.reaches(*way), ways)
+        seen = pool.map(lambda network: networks.sees(network, partition._CUT_OFF, PLANE), ("node", "pod"))
+        assert not any(passed), ways
+        assert all(seen), "the probe sees it from both"
+    networks.carry_out(fault.undo(TARGET, params))
+    networks.carry_out(fault.undo(TARGET, params))
+    assert networks.rules().count("CHAOS-") == before.count("CHAOS-") == 0
+    assert networks.reaches("pod") and networks.reaches("node", service=True)
+
+
+@pytest.mark.parametrize("network", ["node", "pod"])
+def test_a_reset_is_heard_at_once(networks: Networks, network: str) -> None:
+    fault = fault_named("partition")
+    networks.carry_out(fault.inject(TARGET, fault.settle({"how": "reset"})))
+    heard = (
+        "import socket, sys\n"
+        "try: socket.create_connection((sys.argv[1], 6443), 3)\n"
+        "except ConnectionRefusedError: sys.exit(0)\n"
+        "sys.exit(1)\n"
+    )
+    assert networks.sees(network, heard, PLANE)
+
+
+@pytest.mark.parametrize(("direction", "arrives"), [("deaf", True), ("mute", False)])
+@pytest.mark.parametrize("how", ["drop", "reset"])
+@pytest.mark.parametrize(("network", "sender"), [("node", NODE), ("pod", POD)])
+def test_a_partition_of_one_direction_lets_the_other_pass(
+    networks: Networks, direction: str, arrives: bool, how: str, network: str, sender: str
+) -> None:
+    fault = fault_named("partition")
+    params = fault.settle({"direction": direction, "how": how})
+    networks.carry_out(fault.inject(TARGET, params))
+    counted = ("iptables", "-w", "10", "-t", "raw")
+    networks.do("plane", *counted, "-A", "PREROUTING", "-p", "tcp", "--syn", "--dport", "6443")
+    networks.reaches(network)
+    told = networks.run("plane", *counted, "-nvxL", "PREROUTING").stdout.splitlines()[2].split()
+    assert (int(told[0]) > 0) is arrives, (sender, told)
+
+
+@pytest.mark.parametrize("name", ["partition", "packet_loss"])
+def test_a_pod_of_ours_is_there_before_the_network_is_broken_and_goes_after_it(name: str) -> None:
+    fault = fault_named(name)
+    params = fault.settle({})
+    inject, undo = fault.inject(TARGET, params), fault.undo(TARGET, params)
+    assert [one.where for one in inject[:2]] == [Where.API, Where.HOST] and '"DaemonSet"' in inject[0].stdin
+    assert '"kubernetes.io/hostname": "worker-1"' in inject[0].stdin
+    assert {one.where for one in inject[2:]} == {one.where for one in undo[:-1]} == {Where.NETWORK}
+    assert words(undo, Where.API) == ["delete daemonset probe-0a1b2c3d -n chaosheal --ignore-not-found --wait=false"], (
+        "its end is the last step"
+    )
+    look = fault.effect(TARGET, params).command
+    assert look.where is Where.HOST and "/root/run/netns/" in look.argv[2] and '"$pod"' in look.argv[2]
+
+
+def test_packets_are_lost_on_the_way_of_the_node_and_of_its_pods(networks: Networks) -> None:
+    fault = fault_named("packet_loss")
+    params = fault.settle({})
+    assert not any(networks.sees(network, packet_loss._LOST, PLANE) for network in ("node", "pod"))
+    networks.carry_out(fault.inject(TARGET, params))
+    assert all(networks.sees(network, packet_loss._LOST, PLANE) for network in ("node", "pod"))
+    networks.carry_out(fault.undo(TARGET, params))
+    assert not any(networks.sees(network, packet_loss._LOST, PLANE) for network in ("node", "pod"))
+    assert "CHAOS-" not in networks.rules()
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [("partition", {"direction": d, "how": h}) for d, h in PARTITIONS] + [("packet_loss", {})],
+)
+def test_what_is_forwarded_is_met_as_well(name: str, params: dict[str, str]) -> None:
+    fault: Fault = fault_named(name)
+    settled = fault.settle(params)
+    hooks = [line.split(" -I ")[1].split()[0] for line in words(fault.inject(TARGET, settled)) if " -I " in line]
+    forwarded = {"drop": {"PREROUTING", "POSTROUTING"}, "reset": {"FORWARD"}}[str(settled.get("how", "drop"))]
+    assert set(hooks) & forwarded, hooks
+    taken = [line.split(" -D ")[1].split()[0] for line in words(fault.undo(TARGET, settled)) if " -D " in line]
+    assert set(hooks) <= set(taken)
+
+
+# Answers every question with something.
+_DNS = """
+import socket
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); server.bind(("0.0.0.0", 53))
+while True: server.sendto(b"answer", server.recvfrom(512)[1])
+"""
+
+
+@pytest.mark.parametrize("name", ["partition", "packet_loss"])
+def test_the_probe_stands_where_a_pod_does(
+    networks: Networks, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", os.environ["PATH"])
+    hands, fault = networks.hands(tmp_path), fault_named(name)
+    params = fault.settle({})
+    look = fault.effect(TARGET, params)
+    networks.serve("plane", _DNS)
+    assert not hands.sees(look, TARGET.node), "nothing is broken yet"
+    # What meets the node alone, and leaves its pods in peace, is not the fault.
+    networks.do("node", "iptables", "-w", "10", "-A", "OUTPUT", "-d", PLANE, "-j", "DROP")
+    assert not hands.sees(look, TARGET.node)
+    networks.do("node", "iptables", "-w", "10", "-F", "OUTPUT")
+    networks.carry_out(fault.inject(TARGET, params))
+    assert hands.sees(look, TARGET.node)
+    networks.carry_out(fault.undo(TARGET, params))
+    assert not hands.sees(look, TARGET.node)
+
+
+def test_without_a_pod_nothing_is_seen(networks: Networks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", os.environ["PATH"])
+    hands, fault = networks.hands(tmp_path), fault_named("partition")
+    params = fault.settle({})
+    networks.carry_out(fault.inject(TARGET, params))
+    networks.do("pod", "ip", "address", "flush", "dev", "eth0")
+    assert not hands.sees(fault.effect(TARGET, params), TARGET.node)
