@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+from chaosheal.faults._pod_network import place, remove, seen
 from chaosheal.faults._rules import enter, leave
-from chaosheal.model import Fault, Look, host
+from chaosheal.model import Fault
 
 # A question for kubernetes.default.svc.cluster.local, as a pod asks it; ends with 0 if nobody answers.
 _ASK = (
@@ -19,18 +20,20 @@ _ASK = (
     "    try: s.sendto(asked, (sys.argv[1], 53)); s.recv(512); sys.exit(1)\n"
     "    except OSError: pass\n"
 )
-_LOOK = (
-    'at=$(kubectl get service kube-dns -n kube-system -o "jsonpath={.spec.clusterIP}") && [ "$at" ]'
-    ' && pid=$("$ENGINE" inspect -f "{{.State.Pid}}" "$1") && nsenter -t "$pid" -n python3 -c "$2" "$at"'
+# The node's own questions take another way through its packet filter than those of its pods.
+_FROM_A_POD = (
+    'at=$(kubectl --request-timeout=10s get service kube-dns -n kube-system -o "jsonpath={.spec.clusterIP}")'
+    ' && [ "$at" ] && nsenter --net="$pod" python3 -c "$1" "$at"'
 )
 
 FAULT = Fault(
     name="dns_failure",
     about="what the node and its pods ask of a DNS server is lost",
     # Before kube-proxy makes a server's address of the Service's.
-    inject=lambda target, params: enter(
-        target, [("-p", kind, "--dport", "53", "-j", "DROP") for kind in ("udp", "tcp")], table="raw"
+    inject=lambda target, params: (
+        *place(target),
+        *enter(target, [("-p", kind, "--dport", "53", "-j", "DROP") for kind in ("udp", "tcp")], table="raw"),
     ),
-    undo=lambda target, params: leave(target, table="raw"),
-    effect=lambda target, params: Look(host(_LOOK, target.node, _ASK)),
+    undo=lambda target, params: (*leave(target, table="raw"), *remove(target)),
+    effect=lambda target, params: seen(target, _FROM_A_POD, _ASK),
 )

@@ -79,7 +79,7 @@ def test_a_partition_of_one_direction_lets_the_other_pass(
     assert (int(told[0]) > 0) is arrives, (sender, told)
 
 
-@pytest.mark.parametrize("name", ["partition", "packet_loss"])
+@pytest.mark.parametrize("name", ["partition", "packet_loss", "dns_failure"])
 def test_a_pod_of_ours_is_there_before_the_network_is_broken_and_goes_after_it(name: str) -> None:
     fault = fault_named(name)
     params = fault.settle({})
@@ -127,7 +127,7 @@ while True: server.sendto(b"answer", server.recvfrom(512)[1])
 """
 
 
-@pytest.mark.parametrize("name", ["partition", "packet_loss"])
+@pytest.mark.parametrize("name", ["partition", "packet_loss", "dns_failure"])
 def test_the_probe_stands_where_a_pod_does(
     networks: Networks, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
