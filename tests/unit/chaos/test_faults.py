@@ -70,3 +70,7 @@ def test_a_parameter_is_checked() -> None:
         fault_named("kubelet_crash_loop").settle({"under": "usr"})
     with pytest.raises(ChaosError, match="there is no fault 'earthquake'; expected one of"):
         fault_named("earthquake")
+
+
+def test_an_effect_that_takes_long_is_awaited_for_as_long() -> None:
+    assert fault_named("kubelet_certificate_expired").seconds == 90
