@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -154,3 +156,64 @@ def test_without_a_pod_nothing_is_seen(networks: Networks, tmp_path: Path, monke
     networks.carry_out(fault.inject(TARGET, params))
     networks.do("pod", "ip", "address", "flush", "dev", "eth0")
     assert not hands.sees(fault.effect(TARGET, params), TARGET.node)
+
+
+# --- a network that carries little
+
+
+LIMIT = fault_named("rate_limit")
+QUEUE = ("tc", "qdisc", "show", "dev", "eth0")
+
+
+def test_only_the_limit_of_ours_is_taken_back(networks: Networks) -> None:
+    params, before = LIMIT.settle({}), networks.run("node", *QUEUE).stdout
+    look = LIMIT.effect(TARGET, params)
+
+    def seen() -> bool:
+        return re.search(look.says, networks.run("node", *look.command.argv).stdout) is not None
+
+    assert not seen()
+    networks.carry_out(LIMIT.inject(TARGET, params))
+    assert seen()
+    networks.carry_out(LIMIT.undo(TARGET, params))
+    networks.carry_out(LIMIT.undo(TARGET, params))
+    assert networks.run("node", *QUEUE).stdout == before and not seen()
+    # Somebody else's that has come meanwhile stays.
+    networks.do("node", *ROOT, "handle", "1:", "tbf", "rate", "1mbit", "burst", "3200", "latency", "400ms")
+    assert not seen(), "it limits, and is not ours"
+    networks.carry_out(LIMIT.undo(TARGET, params))
+    assert "qdisc tbf 1: root" in networks.run("node", *QUEUE).stdout
+
+
+ROOT = ("tc", "qdisc", "add", "dev", "eth0", "root")
+
+
+@pytest.mark.parametrize("handle", [("handle", "1:"), ()])
+def test_nothing_of_somebody_else_is_replaced(networks: Networks, handle: tuple[str, ...]) -> None:
+    networks.do("node", *ROOT, *handle, "pfifo", "limit", "77")
+    params, before = LIMIT.settle({}), networks.run("node", *QUEUE).stdout
+    [command] = LIMIT.inject(TARGET, params)
+    done = networks.run("node", *command.argv)
+    assert done.returncode != 0 and "eth0 has a queueing discipline already: qdisc pfifo" in done.stderr
+    networks.carry_out(LIMIT.undo(TARGET, params))
+    assert networks.run("node", *QUEUE).stdout == before
+
+
+def test_a_second_limit_is_refused_and_its_end_leaves_the_first(networks: Networks) -> None:
+    params, other = LIMIT.settle({}), replace(TARGET, ident="ffffffff")
+    networks.carry_out(LIMIT.inject(TARGET, params))
+    [command] = LIMIT.inject(other, params)
+    assert networks.run("node", *command.argv).returncode != 0
+    networks.carry_out(LIMIT.undo(other, params))
+    assert "qdisc tbf" in networks.run("node", *QUEUE).stdout
+
+
+def test_each_limit_has_a_handle_of_its_own_that_the_kernel_gives_to_nobody() -> None:
+    def handle(ident: str) -> str:
+        [command] = LIMIT.undo(replace(TARGET, ident=ident), {})
+        assert command.argv[-2] == "handle" and command.may_fail
+        return command.argv[-1]
+
+    found = {handle(f"{number:08x}") for number in range(100)}
+    assert len(found) > 90 and all(1 <= int(one.rstrip(":"), 16) < 0x8000 for one in found)
+    assert "replace" not in " ".join(LIMIT.inject(TARGET, LIMIT.settle({}))[0].argv)
