@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+import subprocess
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from chaosheal.faults import fault_named, packet_loss, partition
-from chaosheal.model import Command, Fault, Where
+from chaosheal.faults import fault_named, latency, packet_loss, partition
+from chaosheal.model import ChaosError, Command, Fault, Where
 
 from tests.unit.chaos.networks import NODE, PLANE, POD, TARGET, Networks, three_networks
 
@@ -217,3 +219,62 @@ def test_each_limit_has_a_handle_of_its_own_that_the_kernel_gives_to_nobody() ->
     found = {handle(f"{number:08x}") for number in range(100)}
     assert len(found) > 90 and all(1 <= int(one.rstrip(":"), 16) < 0x8000 for one in found)
     assert "replace" not in " ".join(LIMIT.inject(TARGET, LIMIT.settle({}))[0].argv)
+
+
+# --- a control plane that is far away
+
+
+LATENCY = fault_named("latency")
+# A program that ss calls kubelet: it holds a connection open, says a word each 0.2 s, and begins again when it is cut.
+_KUBELET = f"""
+import socket, time
+open("/proc/self/comm", "w").write("kubelet")
+while True:
+    try:
+        with socket.create_connection(("{PLANE}", 6443), 9) as connection:
+            while True: connection.sendall(b"x"); connection.recv(9); time.sleep(0.2)
+    except OSError: time.sleep(0.1)
+"""
+# Two handshakes' worth of time and no TLS, which the echo does not know.
+_SLOW = [
+    (
+        "c.wrap_socket(socket.create_connection((sys.argv[1], 6443), 20)).close()",
+        "s = socket.create_connection((sys.argv[1], 6443), 20); s.sendall(b'x'); s.recv(9); s.sendall(b'x'); s.recv(9)",
+    )
+]
+
+
+@pytest.fixture
+def far(networks: Networks) -> Iterator[tuple[Networks, Callable[[], bool]]]:
+    """A kubelet that has a connection, and a look whether everything of it is far away."""
+    networks.serve("node", _KUBELET)
+    params = LATENCY.settle({"milliseconds": 200})
+    program = latency._FAR
+    for old, new in _SLOW:
+        assert old in program
+        program = program.replace(old, new)
+    words = LATENCY.effect(TARGET, params).command.argv[3:]
+    yield networks, lambda: networks.sees("node", program, *words)
+    subprocess.run(["pkill", "-f", latency._name(TARGET)], check=False)
+
+
+def test_a_connection_from_before_goes_through_the_delay_as_well(far: tuple[Networks, Callable[[], bool]]) -> None:
+    networks, seen = far
+    params = LATENCY.settle({"milliseconds": 200})
+    commands = LATENCY.inject(TARGET, params)
+    assert not seen()
+    reset = [one for one in commands if "filter" in one.argv]
+    networks.carry_out(one for one in commands if one not in reset)
+    assert not seen(), "new connections are far away, and kubelet's is as it was"
+    networks.carry_out(reset)
+    time.sleep(3)
+    assert seen()
+    assert networks.reaches("node") and networks.reaches("node", service=True), "nothing is cut off for good"
+    networks.carry_out(LATENCY.undo(TARGET, params))
+    assert "CHAOS-" not in networks.rules() and networks.reaches("node")
+    assert not seen()
+
+
+def test_a_delay_is_long_enough_to_be_told_from_noise() -> None:
+    with pytest.raises(ChaosError, match="milliseconds: expected a number from 200 to 10000, got 199"):
+        LATENCY.settle({"milliseconds": 199})
