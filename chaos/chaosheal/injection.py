@@ -20,7 +20,7 @@ from typing import Any
 from chaosheal.faults import fault_named
 from chaosheal.hands import Hands
 from chaosheal.journal import INJECTED, UNDONE, Entry, Journal, broken_nodes, still_broken
-from chaosheal.model import ChaosError, Command, Fault, Params, Target, Where
+from chaosheal.model import ChaosError, Command, Fault, Look, Params, Target, Where
 from chaosheal.targets import Radius, objection_to_cluster, select
 
 LOOK_SECONDS = 1.0
@@ -106,10 +106,11 @@ class Breaker:
             )
 
     def is_there(self, entry: Entry) -> bool:
-        """Whether a fault is seen now."""
+        """Whether a fault is seen now; of one that comes and goes, whether it does so from now on."""
         fault = fault_named(entry.fault)
         target = Target(entry.node, entry.ident, planes=entry.planes)
-        return self._hands.sees(fault.effect(target, fault.settle(dict(entry.params))), entry.node)
+        looks = fault.looks(target, fault.settle(dict(entry.params)))
+        return all(self._awaits(look, entry.node, (look.within or 0.0) if fault.back else 0.0) for look in looks)
 
     def _allowed(self) -> None:
         words = ("get", "namespace", "kube-system", "-o", "jsonpath={.metadata.labels}")
@@ -130,15 +131,20 @@ class Breaker:
         for command in (*_in_the_node(target, undo, lasts), *fault.inject(target, params)):
             self._hands.carry_out(command, target.node)
         done = self._clock()
-        look = fault.effect(target, params)
-        while not self._hands.sees(look, target.node):
-            if self._clock() - done > fault.seconds:
-                raise ChaosError(
-                    f"fault {fault.name} did not take effect on {target.node} within {fault.seconds:.0f} s"
-                )
-            self._sleep(LOOK_SECONDS)
+        for look in fault.looks(target, params):
+            seconds = fault.seconds if look.within is None else look.within
+            if not self._awaits(look, target.node, seconds):
+                raise ChaosError(f"fault {fault.name} did not take effect on {target.node} within {seconds:.0f} s")
         self.journal.note(entry.ident, INJECTED)
         return Injected(entry.ident, fault.name, target.node, done, self._clock() - done)
+
+    def _awaits(self, look: Look, node: str, seconds: float) -> bool:
+        begun = self._clock()
+        while not self._hands.sees(look, node):
+            if self._clock() - begun >= seconds:
+                return False
+            self._sleep(LOOK_SECONDS)
+        return True
 
     def _mend(self, entries: Iterable[Entry]) -> list[str]:
         left = []

@@ -88,10 +88,12 @@ class Look:
     """A command that sees something: it is there if the command ends with 0 and prints what is expected.
 
     :ivar says: a regular expression that what it prints has to match somewhere.
+    :ivar within: seconds within which it is seen, where that is not the fault's own time.
     """
 
     command: Command
     says: str = ""
+    within: float | None = None
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,8 @@ class Fault:
     :ivar inject: what brings it about.
     :ivar undo: what takes it back. It is written down before, may be carried out at any time and more than once.
     :ivar effect: what sees it while it is there, by another way than the one that brought it about.
+    :ivar back: what sees it gone for the moment, of a fault that comes and goes: it is there only if it has been seen,
+        and then gone.
     :ivar roles: of the nodes to which it can be done.
     :ivar passes: whether it is over by itself at once, as a restart; there is nothing to see of it but its trace.
     :ivar seconds: within which it is seen.
@@ -170,6 +174,11 @@ class Fault:
     roles: tuple[str, ...] = ("worker", "control-plane")
     passes: bool = False
     seconds: float = 30.0
+    back: See | None = None
+
+    def looks(self, target: Target, params: Params) -> tuple[Look, ...]:
+        """All that has to be seen, one after the other."""
+        return tuple(see(target, params) for see in (self.effect, self.back) if see)
 
     def settle(self, given: Mapping[str, Any]) -> Params:
         """Every parameter, with what was given.

@@ -14,6 +14,11 @@ def absent(name: str) -> Look:
     return Look(inside(f"! pgrep -x {name} >/dev/null"))
 
 
+def present(name: str) -> Look:
+    """Whether a process has this name."""
+    return Look(inside(f"pgrep -x {name} >/dev/null"))
+
+
 def hung(fault: str, process: str, about: str) -> Fault:
     """The fault that a process stands still, as the table of processes has it."""
     state = f'for pid in $(pgrep -x {process}); do grep "^State:" "/proc/$pid/status"; done'

@@ -6,8 +6,13 @@
 
 from __future__ import annotations
 
-from chaosheal.faults._processes import absent
+from dataclasses import replace
+
+from chaosheal.faults._processes import absent, present
 from chaosheal.model import Fault, Param, Params, Target, inside
+
+# Seconds that systemd may take to stop it, and to start it.
+_SLACK = 30
 
 
 def _unit(target: Target) -> str:
@@ -32,5 +37,7 @@ FAULT = Fault(
         inside(f"systemctl stop {_unit(target)}", may_fail=True),
         inside("systemctl start kubelet"),
     ),
-    effect=lambda target, params: absent("kubelet"),
+    effect=lambda target, params: replace(absent("kubelet"), within=params["on"] + _SLACK),
+    # One that stays away is a kubelet that is stopped.
+    back=lambda target, params: replace(present("kubelet"), within=params["off"] + _SLACK),
 )

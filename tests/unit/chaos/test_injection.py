@@ -31,6 +31,8 @@ class Hands:
         self.journal = journal
         self.done: list[str] = []
         self.takes_effect, self.allowed = True, True
+        # What there is to see, one look after the other; the last goes on.
+        self.kubelet: list[bool] = []
         self.fails: str | None = None
 
     def carry_out(self, command: Command, node: str, seconds: float = 60.0) -> Done:
@@ -46,6 +48,9 @@ class Hands:
         return Done(0, '{"selfheal.kubernetes/chaos": "allowed"}' if self.allowed else "{}", "")
 
     def sees(self, look: Look, node: str, seconds: float = 60.0) -> bool:
+        if self.kubelet:
+            runs = self.kubelet.pop(0) if len(self.kubelet) > 1 else self.kubelet[0]
+            return runs is not look.command.argv[2].startswith("!")
         return self.takes_effect
 
     def nodes(self) -> list[NodeOf]:
@@ -137,3 +142,46 @@ def test_the_radius_counts_what_is_broken_already(journal: Journal) -> None:
     made.inject("kubelet_stop", {"names": ["w-1"]})
     with pytest.raises(ChaosError, match="2 nodes would be broken at once"):
         made.inject("kubelet_stop", {"names": ["w-2"]})
+
+
+UP, DOWN = True, False
+SETTING = {"off": 10, "on": 20}
+
+
+@pytest.mark.parametrize(
+    ("kubelet", "seen"),
+    [
+        ([UP, UP, DOWN, DOWN, UP], True),
+        ([DOWN, UP], True),
+        ([DOWN], False),
+        ([UP], False),
+        ([*[UP] * 51, DOWN, UP], False),
+        ([DOWN, *[DOWN] * 41, UP], False),
+    ],
+    ids=["both", "both at once", "stays away", "never goes", "goes too late", "comes back too late"],
+)
+def test_a_kubelet_flaps_only_if_it_is_seen_to_go_and_to_come_back(
+    journal: Journal, kubelet: list[bool], seen: bool
+) -> None:
+    made, hands, _timers = breaker(journal)
+    hands.kubelet = list(kubelet)
+    if not seen:
+        with pytest.raises(ChaosError, match="kubelet_flapping did not take effect on w-1 within"):
+            made.inject("kubelet_flapping", {"names": ["w-1"]}, SETTING)
+        assert still_broken(journal.entries()) == []
+        return
+    made.inject("kubelet_flapping", {"names": ["w-1"]}, SETTING)
+    [entry] = journal.entries()
+    hands.kubelet = [UP] * 15 + [DOWN] * 5 + [UP]
+    assert made.is_there(entry), "whichever half it is in"
+    hands.kubelet = [UP]
+    assert not made.is_there(entry)
+    hands.kubelet = [DOWN]
+    assert not made.is_there(entry)
+
+
+def test_a_fault_that_stays_is_looked_for_once(journal: Journal) -> None:
+    made, hands, _timers = breaker(journal)
+    made.inject("kubelet_stop", {"names": ["w-1"]})
+    hands.kubelet = [UP, DOWN]
+    assert not made.is_there(journal.entries()[0])
