@@ -19,7 +19,8 @@ import pytest
 from chaosheal.faults import fault_named, latency, packet_loss, partition
 from chaosheal.model import ChaosError, Command, Fault, Where
 
-from tests.unit.chaos.networks import NODE, PLANE, POD, TARGET, Networks, three_networks
+from tests.chaos.networks import NODE, PLANE, POD, TARGET, Networks, three_networks
+from tests.chaos.waiting import until
 
 
 @pytest.fixture
@@ -267,8 +268,7 @@ def test_a_connection_from_before_goes_through_the_delay_as_well(far: tuple[Netw
     networks.carry_out(one for one in commands if one not in reset)
     assert not seen(), "new connections are far away, and kubelet's is as it was"
     networks.carry_out(reset)
-    time.sleep(3)
-    assert seen()
+    until(seen, 20, "the delay is seen")
     assert networks.reaches("node") and networks.reaches("node", service=True), "nothing is cut off for good"
     networks.carry_out(LATENCY.undo(TARGET, params))
     assert "CHAOS-" not in networks.rules() and networks.reaches("node")
