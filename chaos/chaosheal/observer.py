@@ -21,6 +21,9 @@ SECONDS = 2.0
 # Of a node whose kubelet is alive; it renews its Lease every ten seconds or oftener.
 LEASE_SECONDS = 40.0
 PRESSURES = ("DiskPressure", "MemoryPressure", "PIDPressure")
+GPU = "nvidia.com/gpu"
+# What a control plane needs besides its API server; whoever leads renews its Lease every two seconds.
+LEADERS = (("kube-system", "kube-controller-manager"), ("kube-system", "kube-scheduler"))
 # What every node needs to be of use: the DaemonSets of its network.
 DAEMONSETS = (("kube-system", "kube-proxy"), ("kube-system", "calico-node"))
 
@@ -80,7 +83,7 @@ def wait_until_well(hands: Hands, expected: int, seconds: float, sick: bool = Tr
 def wrong_with(items: list[dict[str, Any]], expected: int, now: datetime) -> list[str]:
     """What is wrong with a cluster that has these nodes, Leases and DaemonSets. Pure."""
     nodes = [item for item in items if item["kind"] == "Node"]
-    leases = {item["metadata"]["name"]: item for item in items if item["kind"] == "Lease"}
+    leases = {_place(item): item for item in items if item["kind"] == "Lease"}
     wrong = [] if len(nodes) >= expected else [f"{len(nodes)} nodes, expected {expected}"]
     for node in nodes:
         name = node["metadata"]["name"]
@@ -90,14 +93,34 @@ def wrong_with(items: list[dict[str, Any]], expected: int, now: datetime) -> lis
         wrong += [f"{name}: {kind}" for kind in PRESSURES if conditions.get(kind) == "True"]
         if node["spec"].get("unschedulable"):
             wrong.append(f"{name}: is cordoned")
-        renewed = (leases.get(name, {}).get("spec") or {}).get("renewTime")
-        age = (now - datetime.fromisoformat(renewed)).total_seconds() if renewed else None
-        if age is None or age > LEASE_SECONDS:
-            wrong.append(f"{name}: its Lease is {'not there' if age is None else f'{age:.0f} s old'}")
+        wrong += _stale(name, leases.get(("kube-node-lease", name)), now)
+        wrong += _gpus_missing(node)
+    for place in LEADERS:
+        wrong += _stale(place[1], leases.get(place), now)
     for item in items:
-        place = (item["metadata"].get("namespace", ""), item["metadata"]["name"])
+        place = _place(item)
         if item["kind"] == "DaemonSet" and place in DAEMONSETS:
             ready = (item.get("status") or {}).get("numberReady", 0)
             if ready < len(nodes):
                 wrong.append(f"{place[1]}: {ready} of {len(nodes)} pods are ready")
     return wrong
+
+
+def _place(item: dict[str, Any]) -> tuple[str, str]:
+    return item["metadata"].get("namespace", ""), item["metadata"]["name"]
+
+
+def _stale(name: str, lease: dict[str, Any] | None, now: datetime) -> list[str]:
+    renewed = ((lease or {}).get("spec") or {}).get("renewTime")
+    age = (now - datetime.fromisoformat(renewed)).total_seconds() if renewed else None
+    if age is not None and age <= LEASE_SECONDS:
+        return []
+    return [f"{name}: its Lease is {'not there' if age is None else f'{age:.0f} s old'}"]
+
+
+def _gpus_missing(node: dict[str, Any]) -> list[str]:
+    """Fewer of them than the node's label says that it has."""
+    told = (node["metadata"].get("labels") or {}).get(f"{GPU}.count", "")
+    promised = int(told) if told.isdecimal() else 0
+    offered = int((node["status"].get("allocatable") or {}).get(GPU, 0))
+    return [f"{node['metadata']['name']}: {offered} of {promised} GPUs are allocatable"] if offered < promised else []

@@ -12,4 +12,5 @@ FAULT = lost(
     "controller_manager_loss",
     "kube-controller-manager",
     "the controller manager's manifest is gone, so that dead nodes go on to look Ready",
+    leads=True,
 )

@@ -8,4 +8,9 @@ from __future__ import annotations
 
 from chaosheal.faults._manifests import lost
 
-FAULT = lost("scheduler_loss", "kube-scheduler", "the scheduler's manifest is gone, so that no pod finds a node")
+FAULT = lost(
+    "scheduler_loss",
+    "kube-scheduler",
+    "the scheduler's manifest is gone, so that no pod finds a node",
+    leads=True,
+)

@@ -22,9 +22,21 @@ def node(name: str, ready: str = "True", **spec: Any) -> dict[str, Any]:
     return {"kind": "Node", "metadata": {"name": name}, "spec": spec, "status": {"conditions": conditions}}
 
 
-def lease(name: str, age: float = 5) -> dict[str, Any]:
+def lease(name: str, age: float = 5, namespace: str = "kube-node-lease") -> dict[str, Any]:
     renewed = (NOW - timedelta(seconds=age)).isoformat()
-    return {"kind": "Lease", "metadata": {"name": name}, "spec": {"renewTime": renewed}}
+    meta = {"name": name, "namespace": namespace}
+    return {"kind": "Lease", "metadata": meta, "spec": {"renewTime": renewed}}
+
+
+def leader(name: str, age: float = 2) -> dict[str, Any]:
+    return lease(f"kube-{name}", age, "kube-system")
+
+
+def with_gpus(name: str, promised: str, **allocatable: str) -> dict[str, Any]:
+    made = node(name)
+    made["metadata"]["labels"] = {"nvidia.com/gpu.count": promised}
+    made["status"]["allocatable"] = {"cpu": "4", **{f"nvidia.com/{kind}": count for kind, count in allocatable.items()}}
+    return made
 
 
 def proxy(ready: int) -> dict[str, Any]:
@@ -32,7 +44,8 @@ def proxy(ready: int) -> dict[str, Any]:
     return {"kind": "DaemonSet", "metadata": meta, "status": {"numberReady": ready}}
 
 
-WELL = [node("a"), node("b"), lease("a"), lease("b"), proxy(2)]
+LEADERS = [leader("controller-manager"), leader("scheduler")]
+WELL = [node("a"), node("b"), lease("a"), lease("b"), proxy(2), *LEADERS]
 
 
 def test_a_cluster_that_is_well() -> None:
@@ -47,11 +60,22 @@ def test_a_cluster_that_is_well() -> None:
         ([*WELL[1:], node("a", unschedulable=True)], "a: is cordoned"),
         ([*WELL[:2], *WELL[3:]], "a: its Lease is not there"),
         ([*WELL[:2], lease("a", 41), *WELL[3:]], "a: its Lease is 41 s old"),
-        ([*WELL[:4], proxy(1)], "kube-proxy: 1 of 2 pods are ready"),
+        ([*WELL[:4], proxy(1), *LEADERS], "kube-proxy: 1 of 2 pods are ready"),
+        ([*WELL[:5], leader("controller-manager", 41), LEADERS[1]], "kube-controller-manager: its Lease is 41 s old"),
+        ([*WELL[:5], LEADERS[0], leader("scheduler", 99)], "kube-scheduler: its Lease is 99 s old"),
+        ([*WELL[:6], lease("kube-scheduler")], "kube-scheduler: its Lease is not there"),
+        ([*WELL[1:], with_gpus("a", "2", gpu="0")], "a: 0 of 2 GPUs are allocatable"),
+        ([*WELL[1:], with_gpus("a", "2", gpu="1")], "a: 1 of 2 GPUs are allocatable"),
+        ([*WELL[1:], with_gpus("a", "2")], "a: 0 of 2 GPUs are allocatable"),
     ],
 )
 def test_what_is_wrong_is_seen(items: list[dict[str, Any]], says: str) -> None:
     assert wrong_with(items, 2, NOW) == [says]
+
+
+@pytest.mark.parametrize("gpus", [with_gpus("a", "2", gpu="2"), with_gpus("a", "0"), with_gpus("a", "many")])
+def test_who_offers_all_that_he_promises_is_well(gpus: dict[str, Any]) -> None:
+    assert wrong_with([*WELL[1:], gpus], 2, NOW) == []
 
 
 def event(module: str, kind: str = "runner_on_ok", **result: Any) -> dict[str, Any]:
