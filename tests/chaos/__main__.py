@@ -25,14 +25,14 @@ from chaosheal.nemesis.experiment import experiment_of
 from chaosheal.nemesis.generate import generate
 from chaosheal.nemesis.guard import Model
 from chaosheal.nemesis.plan import SHAPES
-from chaosheal.results import Results
+from chaosheal.results import Result, Results
 from chaosheal.runner import end_as_with_ctrl_c
 from chaosheal.suite import Suite, add_choices, chosen
 
 from lab.paths import CHECKOUT
 from lab.progress import say
 from lab.shell import LabError
-from tests.chaos.ground import EXPERIMENTS, fair_game, healing
+from tests.chaos.ground import EXPERIMENTS, fair_game, grounds, healing
 
 # The lab's clusters have short times, so that a node which needs every rung is well again within 5 minutes.
 SHORT = Model(longest=180, quiet=300)
@@ -80,7 +80,8 @@ def _planned(seed: int) -> Path:
 
 def _run(paths: Sequence[Path], options: argparse.Namespace, shape: str) -> int:
     results = Results(options.folder)
-    runs, done = chosen(options, paths, results.all()), []
+    runs = chosen(options, paths, results.all())
+    done: list[Result] = []
     say(f"{len(runs)} runs are left")
     if runs:
         version = subprocess.run(
@@ -89,7 +90,9 @@ def _run(paths: Sequence[Path], options: argparse.Namespace, shape: str) -> int:
         with fair_game(shape) as drill:
             kubeconfig = str(drill.cluster.kubeconfig)
             suite = Suite(results, healing(drill), kubeconfig, before=drill.forget, say=say, version=version)
-            done = suite.carry_out(runs)
+            for ground, on_it in grounds(runs):
+                with ground(drill):
+                    done += suite.carry_out(on_it)
     report(options.folder)
     return ways_out(done)
 

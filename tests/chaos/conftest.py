@@ -40,6 +40,15 @@ def hands(drill: Drill) -> Hands:
 
 
 @pytest.fixture
+def gpu_node(drill: Drill) -> Iterator[str]:
+    """A worker with GPUs; it comes before what wants the cluster whole."""
+    from tests.e2e.gpus import with_gpus
+
+    with with_gpus(drill) as node:
+        yield node
+
+
+@pytest.fixture
 def whole(drill: Drill, hands: Hands, tmp_path: Path) -> Iterator[Breaker]:
     """Breaks a cluster that is well, and sees to it that nothing is left over."""
     from tests.chaos.waiting import until

@@ -10,16 +10,18 @@ SELFHEAL_KEEP and SELFHEAL_CLUSTER mean what they mean to the end-to-end tests.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from chaosheal.runner import Healing
+from chaosheal.suite import Wanted
 from chaosheal.targets import FAIR_GAME
 
 from lab.cluster import Cluster
 from lab.drill import Drill
 from lab.paths import CHECKOUT, versions
 from lab.shell import LabError
+from tests.e2e.gpus import with_gpus
 
 EXPERIMENTS = CHECKOUT / "chaos" / "experiments"
 # By which experiments know what image applications are made of.
@@ -50,6 +52,18 @@ def fair_game(shape: str = "small") -> Iterator[Drill]:
     finally:
         if not os.environ.get("SELFHEAL_KEEP"):
             cluster.down()
+
+
+def grounds(runs: Iterable[Wanted]) -> Iterator[tuple[Callable[[Drill], AbstractContextManager[object]], list[Wanted]]]:
+    """What the cluster is given besides, and the runs for which it is.
+
+    GPUs are there for no others: whoever restarts kubelet takes them away, and would have to make that good as well.
+    """
+    runs = list(runs)
+    for ground, gpus in ((nullcontext, False), (with_gpus, True)):
+        on_it = [one for one in runs if ("gpu_loss" in one.promise.faults) is gpus]
+        if on_it:
+            yield ground, on_it
 
 
 def healing(drill: Drill) -> Healing:

@@ -17,14 +17,16 @@ from chaosheal.hands import Hands
 from chaosheal.injection import Breaker
 from chaosheal.journal import still_broken
 from chaosheal.model import ChaosError
+from chaosheal.observer import look
 
 from lab.drill import Drill
 from tests.chaos.ground import image
 from tests.chaos.waiting import until
+from tests.e2e.gpus import LABEL
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("name", sorted(FAULTS))
+@pytest.mark.parametrize("name", sorted({*FAULTS} - {"gpu_loss"}))
 def test_it_takes_effect_and_is_taken_back(whole: Breaker, name: str) -> None:
     fault = FAULTS[name]
     params = {"image": image()} if "image" in fault.params else {}
@@ -35,6 +37,17 @@ def test_it_takes_effect_and_is_taken_back(whole: Breaker, name: str) -> None:
     assert whole.undo() == []
     if not fault.passes:
         until(lambda: not whole.is_there(entry), 180, f"{name} is gone from {injected.node}")
+
+
+def test_gpus_are_lost_and_come_back(drill: Drill, gpu_node: str, whole: Breaker, hands: Hands) -> None:
+    with pytest.raises(ChaosError, match="offers no GPU that it could lose"):
+        whole.inject("gpu_loss", {"names": [drill.worker(1)]})
+    whole.inject("gpu_loss", {"label": f"{LABEL}=2"})
+    entry = whole.journal.entries()[-1]
+    until(lambda: whole.is_there(entry), 30, "it does not go away by itself")
+    assert any(line.startswith(f"{gpu_node}: 0 of 2 GPUs") for line in look(hands, 3))
+    assert whole.undo() == []
+    until(lambda: not whole.is_there(entry), 120, f"{gpu_node} offers its GPUs again")
 
 
 @pytest.mark.parametrize("direction", ["both", "deaf", "mute"])

@@ -8,33 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from lab import golang
 from lab.drill import DUE_AFTER, Drill, now
-from lab.engine import docker
-from lab.paths import versions
+from tests.e2e.gpus import offered, wait_for_gpus, with_gpus
 
-HERE = Path(__file__).parent
-FOLDER = "/opt/selfheal-device-plugin"
-LABEL = "nvidia.com/gpu.count"
 # For as long as this nobody but the healer brings the GPUs back.
 CONTROL_SECONDS = 60.0
-
-
-def offered(drill: Drill, node: str) -> str:
-    """How many GPUs the node offers, as kubectl sees it; empty when it does not know of any."""
-    path = r"jsonpath={.status.allocatable.nvidia\.com/gpu}"
-    return drill.cluster.kubectl("get", "node", node, "-o", path).stdout
-
-
-def wait_for_gpus(drill: Drill, node: str, *wanted: str, seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while (count := offered(drill, node)) not in wanted:
-        assert time.monotonic() < end, f"{node} offers {count or 'no'} GPUs, expected {' or '.join(wanted)}"
-        time.sleep(0.5)
 
 
 def pod(drill: Drill) -> str:
@@ -45,24 +26,9 @@ def pod(drill: Drill) -> str:
 
 @pytest.fixture
 def gpu_node(healthy: Drill) -> Iterator[str]:
-    """A worker with two GPUs that are none, offered by a plugin that registers once and never again."""
-    cluster, node = healthy.cluster, healthy.worker()
-    program = golang.build_source("device-plugin", HERE / "device_plugin")
-    rights = healthy.bootstrap(selfheal_bootstrap_drain=True)
-    assert rights.code == 0, rights.output
-    try:
-        cluster.exec(node, "mkdir", "-p", FOLDER)
-        docker("cp", str(program), f"{node}:{FOLDER}/device-plugin")
-        cluster.kubectl("label", "node", node, f"{LABEL}=2")
-        manifest = (HERE / "device_plugin.yml").read_text(encoding="utf-8")
-        cluster.kubectl("apply", "-f", "-", stdin=manifest.replace("IMAGE", versions()["image"]["busybox"]))
-        wait_for_gpus(healthy, node, "2")
+    """A worker with two GPUs."""
+    with with_gpus(healthy) as node:
         yield node
-    finally:
-        cluster.kubectl("delete", "daemonset", "nvidia-device-plugin", "-n", "kube-system", "--ignore-not-found")
-        cluster.kubectl("label", "node", node, f"{LABEL}-")
-        cluster.exec(node, "sh", "-c", f"rm -rf {FOLDER}; systemctl restart kubelet")
-        assert healthy.bootstrap().code == 0
 
 
 @pytest.mark.nightly

@@ -24,6 +24,7 @@ _NAMES = (
     "disk_pressure",
     "dns_failure",
     "etcd_loss",
+    "gpu_loss",
     "kube_proxy_loss",
     "kubelet_bad_config",
     "kubelet_certificate_expired",

@@ -79,6 +79,7 @@ HEALER = frozenset({"healer_kill", "healer_pause"})
 LEFT_OUT: Mapping[str, str] = MappingProxyType(
     {
         "blocked_drain": "it is an obstacle to a repair, and no fault",
+        "gpu_loss": "only a node with a device plugin has anything to lose, and a plan does not know which that is",
         "kubelet_flapping": "the shape flapping does the same with faults of its own",
     }
 )

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -23,8 +24,11 @@ from chaosheal.history import History, read, wait_for
 from chaosheal.model import ChaosError
 from chaosheal.results import Result, Results
 from chaosheal.runner import Healing, Promise, promise_of
-from chaosheal.suite import Suite, result_of, wanted
+from chaosheal.suite import Suite, Wanted, result_of, wanted
 from chaosheal.verdict import Arm, Timeline, Verdict, Word
+
+from tests.chaos.ground import grounds
+from tests.e2e.gpus import with_gpus
 
 NEVER = Timeline(None, None, None, None, None, None)
 PROMISES = {
@@ -80,6 +84,19 @@ def test_a_sick_cluster_ends_the_suite_and_what_was_run_is_kept(
     ran = suite.carry_out(wanted([Path("a"), Path("b")], list(Arm), 1, []))
     assert [one.word for one in ran] == ["deviated", "gate"] and results.all() == ran
     assert done == ["before", "deviated  E02 healed: why", "before", "gate      E02 control: why"]
+
+
+def test_gpus_are_there_for_those_alone_that_lose_them() -> None:
+    gpu, other = (Promise(name, name, True, 9.0, faults=faults) for name, faults in FAULTS_OF.items())
+    runs = [Wanted(Path(one.ident), one, Arm.HEALED) for one in (gpu, other, gpu)]
+    assert [(ground, [one.promise.ident for one in on_it]) for ground, on_it in grounds(runs)] == [
+        (nullcontext, ["other"]),
+        (with_gpus, ["gpu", "gpu"]),
+    ]
+    assert [ground for ground, _on_it in grounds(runs[1:2])] == [nullcontext] and list(grounds([])) == []
+
+
+FAULTS_OF: dict[str, tuple[str, ...]] = {"gpu": ("gpu_loss",), "other": ("kubelet_stop",)}
 
 
 # --- what an experiment promises
