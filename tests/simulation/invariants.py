@@ -239,7 +239,8 @@ def attempts_by_incident(
             # A scene may begin with an incident that has a past.
             begun.setdefault(write.name, []).extend(times)
         elif write.phase() == "Repairing":
-            begun.setdefault(write.name, []).append(times[-1])
+            # That an attempt was not counted is for the table to say.
+            begun.setdefault(write.name, []).append(times[-1] if times else write.at)
     return begun
 
 

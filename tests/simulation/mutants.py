@@ -34,6 +34,8 @@ LIMIT = 150
 PATIENCE = 8
 # In the place of a scene: nights of this seed, so many at most.
 NIGHTS, SEED, RUNS = "nights", 101, 200
+# What the simulation is made of.
+PARTS = ("plugins", "tests/simulation", "tests/unit/plugins")
 PACKAGE = "ansible_collections.selfheal.kubernetes.tests.simulation"
 # The exit status of an exploration that has found something.
 FOUND = 1
@@ -508,11 +510,11 @@ def planted(mutant: Mutant, root: Path = ROOT) -> dict[str, str]:
     return files
 
 
-def copy_to(folder: Path, root: Path = ROOT) -> Path:
+def copy_to(folder: Path, root: Path = ROOT, parts: Sequence[str] = PARTS) -> Path:
     """A copy of what the simulation needs, importable from the folder by the collection's own name."""
     made = folder / "ansible_collections" / "selfheal" / "kubernetes"
     kept = shutil.ignore_patterns("__pycache__")
-    for part in ("plugins", "tests/simulation", "tests/unit/plugins"):
+    for part in parts:
         shutil.copytree(root / part, made / part, ignore=kept)
     return made
 
@@ -520,17 +522,26 @@ def copy_to(folder: Path, root: Path = ROOT) -> Path:
 def explore(mutant: Mutant | None, scene: str, options: Sequence[str] = (), limit: float = LIMIT) -> tuple[int, str]:
     """Explore a scene in a copy of the collection with this bug, or without any; exit status and what was printed.
 
+    :raises NoVerdict: when the machine was too busy.
+    """
+    nights = [PACKAGE, "--first", "--processes", "1", "--seeds", str(SEED), "--runs", str(RUNS), *options]
+    return run_with(mutant, nights if scene == NIGHTS else [f"{PACKAGE}.explore", *options, scene], limit)
+
+
+def run_with(
+    mutant: Mutant | None, command: Sequence[str], limit: float = LIMIT, parts: Sequence[str] = PARTS
+) -> tuple[int, str]:
+    """Run a module in a copy of these parts with this bug, or without any; exit status and what was printed.
+
     The status is that of a signal when so many seconds of the processor's time were not enough.
 
     :raises NoVerdict: when the machine was too busy to give it those.
     """
     with tempfile.TemporaryDirectory(prefix="selfheal-mutant-") as name:
         folder = Path(name)
-        made = copy_to(folder)
+        made = copy_to(folder, parts=parts)
         for path, text in planted(mutant).items() if mutant is not None else ():
             (made / path).write_text(text, encoding="utf-8")
-        nights = [PACKAGE, "--first", "--processes", "1", "--seeds", str(SEED), "--runs", str(RUNS), *options]
-        command = nights if scene == NIGHTS else [f"{PACKAGE}.explore", *options, scene]
         with subprocess.Popen(
             [sys.executable, "-B", "-m", *command],
             cwd=folder,
@@ -549,7 +560,7 @@ def explore(mutant: Mutant | None, scene: str, options: Sequence[str] = (), limi
     return process.returncode, told
 
 
-def _spoken(told: str) -> tuple[str, ...]:
+def spoken(told: str) -> tuple[str, ...]:
     """The rules that were broken, by the words of an exploration or of a night."""
     lines = told.splitlines()
     broken = [line.removeprefix("** ") for line in lines if line.startswith("** ")]
@@ -569,7 +580,7 @@ def try_out(mutant: Mutant, limit: float = LIMIT) -> Verdict:
     except (ValueError, NoVerdict) as exc:
         return Verdict(mutant, (), time.monotonic() - begun, str(exc))
     seconds = time.monotonic() - begun
-    rules = _spoken(told) if status == FOUND else ()
+    rules = spoken(told) if status == FOUND else ()
     if mutant.rule in rules:
         return Verdict(mutant, rules, seconds)
     if rules:

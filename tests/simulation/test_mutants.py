@@ -61,9 +61,9 @@ def test_a_bug_of_which_another_rule_speaks_is_not_caught(
 
 def test_a_night_tells_which_rules_were_broken() -> None:
     told = "seed 101: I7 convergence: node w1 is sick\nI9 storms: too early\n\n03:00:00 h1: table: no rule\n"
-    assert mutants._spoken(f"FAILED  seed 101: 3 runs in 1 s\n\n{told}") == ("I7 convergence", "I9 storms")
-    assert mutants._spoken("** I6 lease: held by nobody\n") == ("I6 lease",)
-    assert mutants._spoken("passed  seed 101: 3 runs in 1 s\n") == ()
+    assert mutants.spoken(f"FAILED  seed 101: 3 runs in 1 s\n\n{told}") == ("I7 convergence", "I9 storms")
+    assert mutants.spoken("** I6 lease: held by nobody\n") == ("I6 lease",)
+    assert mutants.spoken("passed  seed 101: 3 runs in 1 s\n") == ()
 
 
 def test_what_takes_too_much_of_the_processor_is_told_apart_from_what_the_clock_has_ended(
