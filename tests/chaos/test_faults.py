@@ -39,6 +39,7 @@ def test_it_takes_effect_and_is_taken_back(whole: Breaker, name: str) -> None:
         until(lambda: not whole.is_there(entry), 180, f"{name} is gone from {injected.node}")
 
 
+@pytest.mark.nightly
 def test_gpus_are_lost_and_come_back(drill: Drill, gpu_node: str, whole: Breaker, hands: Hands) -> None:
     with pytest.raises(ChaosError, match="offers no GPU that it could lose"):
         whole.inject("gpu_loss", {"names": [drill.worker(1)]})
@@ -50,6 +51,7 @@ def test_gpus_are_lost_and_come_back(drill: Drill, gpu_node: str, whole: Breaker
     until(lambda: not whole.is_there(entry), 120, f"{gpu_node} offers its GPUs again")
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("direction", ["both", "deaf", "mute"])
 @pytest.mark.parametrize("how", ["drop", "reset"])
 def test_a_partition_cuts_off_the_node_and_its_pods_whichever_way(whole: Breaker, direction: str, how: str) -> None:

@@ -71,7 +71,8 @@ def _show(proof: Proof) -> None:
         proof.tests(claim, [verdicts] if verdicts else [], *map(exactly, names))
     faults = proof.pytest("chaos-faults", "tests/chaos/test_faults.py", "chaos")
     claim = "every fault takes effect, seen by another way, and is taken back without a trace"
-    proof.tests(claim, [faults] if faults else [], beginning("test_it_takes_effect_and_is_taken_back["))
+    patterns = beginning("test_it_takes_effect_and_is_taken_back["), exactly("test_gpus_are_lost_and_come_back")
+    proof.tests(claim, [faults] if faults else [], *patterns)
     said = proof.once("nemesis-mutants", "nemesis-mutants")
     proof.show("bugs planted into the healer are found by the nemesis and shrunk", "exit 0", said, "exit 0" in said)
     where = f"FOLDER={RESULTS}"
