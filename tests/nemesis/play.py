@@ -28,8 +28,8 @@ from ansible_collections.selfheal.kubernetes.tests.simulation.world import (
     SimNode,
 )
 from chaosheal.model import ChaosError
-from chaosheal.nemesis.generate import QUIET_SECONDS, generate
-from chaosheal.nemesis.guard import Model
+from chaosheal.nemesis.generate import generate
+from chaosheal.nemesis.guard import SURVIVED, Model
 from chaosheal.nemesis.plan import SHAPES, Plan, Step
 
 # How large the clusters are: workers, and nodes of the control plane.
@@ -158,7 +158,7 @@ class Player:
         for number, step in enumerate(self._plan.steps):
             moments += [(step.at, 1, number, step), (max(step.until, step.at + 1), 0, number, step)]
         moments += [(quiet.at + quiet.lasts, 0, -1, None) for quiet in self._plan.quiet]
-        end = max((step.until for step in self._plan.steps), default=0) + QUIET_SECONDS
+        end = max((step.until for step in self._plan.steps), default=0) + SURVIVED.quiet
         if not any(at >= end for at, *_rest in moments):
             moments.append((end, 0, -1, None))
         return [(at, step) for at, _order, _number, step in sorted(moments, key=lambda one: one[:3])]
