@@ -54,6 +54,16 @@ def test_a_partition_holds_for_the_node_and_for_its_pods(networks: Networks, dir
     assert networks.reaches("pod") and networks.reaches("node", service=True)
 
 
+@pytest.mark.parametrize("direction", ["deaf", "mute"])
+def test_a_network_plugin_that_puts_its_rules_first_lets_nothing_past_a_reset(
+    networks: Networks, direction: str
+) -> None:
+    fault = fault_named("partition")
+    networks.carry_out(fault.inject(TARGET, fault.settle({"direction": direction, "how": "reset"})))
+    networks.do("node", "iptables", "-I", "FORWARD", "1", "-j", "ACCEPT")
+    assert not networks.reaches("pod") and not networks.reaches("pod", service=True)
+
+
 @pytest.mark.parametrize("network", ["node", "pod"])
 def test_a_reset_is_heard_at_once(networks: Networks, network: str) -> None:
     fault = fault_named("partition")

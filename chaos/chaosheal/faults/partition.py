@@ -31,9 +31,14 @@ def _cut(target: Target, params: Params) -> tuple[Command, ...]:
         # Here the answers of a Service have its address for their sender.
         sides += [("-s", at), ("-m", "conntrack", "--ctdir", "REPLY", "--ctreplsrc", at)] if arriving else []
         sides += [("-d", at)] if leaving else []
-    # A reset of ours comes through the same chain, and would be held up there.
-    reset = ("-p", "tcp", "!", "--tcp-flags", "RST", "RST", "-j", "REJECT", "--reject-with", "tcp-reset")
-    return enter(target, [(*side, *how) for side in sides for how in (reset, ("!", "-p", "tcp", "-j", "DROP"))])
+    # A reset of ours comes through the same chains, and would be held up there.
+    tcp, rest = ("-p", "tcp", "!", "--tcp-flags", "RST", "RST"), ("!", "-p", "tcp", "-j", "DROP")
+    reset = (*tcp, "-j", "REJECT", "--reject-with", "tcp-reset")
+    return (
+        *enter(target, [(*side, *how) for side in sides for how in (reset, rest)]),
+        # What a network plugin that puts its rules first has let pass before it could be reset.
+        *enter(target, [(*side, *how) for side in sides for how in ((*tcp, "-j", "DROP"), rest)], table="mangle"),
+    )
 
 
 FAULT = Fault(
