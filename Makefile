@@ -65,8 +65,8 @@ pytest:  ## tests alone, whatever their marks: TESTS="tests/api/test_drain.py", 
 corpus:  ## precision and recall of the checks over the labelled snapshots
 	$(run) python -m tests.corpus.score
 
-chaos:  ## experiments on a real cluster, with the healer and without it: EXPERIMENT="kubelet-stopped", TIMES=3, ARM=control
-	$(PYTHON) -m lab.toolchain run $(in_lane) --with chaos -- python -m tests.chaos $(if $(TIMES),--times $(TIMES)) $(if $(ARM),--arm $(ARM)) $(if $(FOLDER),--folder $(FOLDER)) $(EXPERIMENT)
+chaos:  ## experiments on a real cluster, with the healer and without it: EXPERIMENT="kubelet-stopped", TIMES=3, ARM=control; TIMERS=stock PATIENCE=3 as clusters are by default
+	$(PYTHON) -m lab.toolchain run $(in_lane) --with chaos -- python -m tests.chaos $(if $(TIMES),--times $(TIMES)) $(if $(ARM),--arm $(ARM)) $(if $(TIMERS),--timers $(TIMERS)) $(if $(PATIENCE),--patience $(PATIENCE)) $(if $(FOLDER),--folder $(FOLDER)) $(EXPERIMENT)
 
 chaos-test:  ## tests of the experiments' own machinery against a real cluster
 	$(PYTHON) tests/run.py $(in_lane) chaos

@@ -102,7 +102,7 @@ def _run(options: argparse.Namespace) -> int:
     results = Results(options.folder)
     runs = chosen(options, options.experiments, results.all())
     healing = Healing(options.inventory, options.healer_kubeconfig, variables)
-    done = Suite(results, healing, before=lambda: _before(options.before)).carry_out(runs)
+    done = Suite(results, healing, before=lambda: _before(options.before), patience=options.patience).carry_out(runs)
     report(options.folder)
     return ways_out(done)
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 from collections.abc import Mapping
@@ -89,6 +90,17 @@ def promise_of(experiment: Mapping[str, Any]) -> Promise:
     return promise
 
 
+def with_patience(experiment: Mapping[str, Any], patience: float) -> dict[str, Any]:
+    """The same experiment with a budget that is so many times as long. Pure.
+
+    :raises ChaosError: it is not multiplied by a number above 0, or has no budget.
+    """
+    promise = promise_of(experiment)
+    if not 0 < patience < math.inf:
+        raise ChaosError(f"patience: expected a number above 0, got {patience:g}")
+    return {**experiment, "configuration": {**experiment["configuration"], "budget": promise.budget * patience}}
+
+
 def _injects(activity: Mapping[str, Any]) -> bool:
     return (activity.get("provider") or {}).get("func") == INJECT
 
@@ -129,10 +141,13 @@ class Run:
 
     :param folder: where what happens is written down.
     :param kubeconfig: of somebody who may do everything; KUBECONFIG's if it is empty and the experiment has none.
+    :param patience: the experiment's budget is multiplied by it, as for a cluster or a healer that is slower by design.
     """
 
-    def __init__(self, path: Path, folder: Path, healing: Healing, arm: Arm, kubeconfig: str = "") -> None:
-        self._experiment = load(path)
+    def __init__(
+        self, path: Path, folder: Path, healing: Healing, arm: Arm, kubeconfig: str = "", patience: float = 1.0
+    ) -> None:
+        self._experiment = with_patience(load(path), patience)
         self._promise = promise_of(self._experiment)
         self._folder, self._arm, self._healing = folder, arm, healing
         self._configuration = {

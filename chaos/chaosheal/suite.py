@@ -31,6 +31,7 @@ class Wanted:
 def add_choices(parser: argparse.ArgumentParser) -> None:
     """Let it be said which runs are wanted."""
     parser.add_argument("--arm", choices=[arm.value for arm in Arm], help="only with a healer, or only without one")
+    parser.add_argument("--patience", type=float, default=1.0, help="budgets are multiplied by it (default: 1)")
     parser.add_argument("--times", type=int, default=1, help="so often each, with those in the folder (default: 1)")
 
 
@@ -69,6 +70,7 @@ class Suite:
     :param before: called before each run, as to have the healer forget the last one.
     :param say: tells a person what goes on, a line at a time.
     :param version: of what is tried.
+    :param patience: of each run.
     """
 
     def __init__(
@@ -79,9 +81,10 @@ class Suite:
         before: Callable[[], None] = lambda: None,
         say: Callable[[str], None] = print,
         version: str = "",
+        patience: float = 1.0,
     ) -> None:
         self._results, self._healing, self._kubeconfig = results, healing, kubeconfig
-        self._before, self._say, self._version = before, say, version
+        self._before, self._say, self._version, self._patience = before, say, version, patience
 
     def carry_out(self, runs: Iterable[Wanted]) -> list[Result]:
         """Run them one after the other; what each has shown.
@@ -105,7 +108,8 @@ class Suite:
         begun = time.time()
         stamp = datetime.fromtimestamp(begun, UTC).strftime("%Y%m%dT%H%M%SZ")
         folder = Path(one.promise.ident) / one.arm.value / stamp
-        run = Run(one.path, self._results.folder / folder, self._healing, one.arm, self._kubeconfig)
+        where = self._results.folder / folder
+        run = Run(one.path, where, self._healing, one.arm, self._kubeconfig, self._patience)
         verdict = run.carry_out()
         return result_of(one.promise, one.arm, verdict, begun, time.time() - begun, self._version, str(folder))
 

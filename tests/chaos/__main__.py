@@ -29,6 +29,7 @@ from chaosheal.results import Result, Results
 from chaosheal.runner import end_as_with_ctrl_c
 from chaosheal.suite import Suite, add_choices, chosen
 
+from lab.kind import TIMERS
 from lab.paths import CHECKOUT
 from lab.progress import say
 from lab.shell import LabError
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("experiments", nargs="*", help="names of files in chaos/experiments (default: all)")
     add_choices(parser)
     parser.add_argument("--seeds", type=int, nargs="+", help="plans of a nemesis instead, made of these numbers")
+    parser.add_argument("--timers", choices=TIMERS, default="fast", help="of cluster and healer (default: fast)")
     parser.add_argument("--folder", type=Path, default=RESULTS, help="of the results")
     options = parser.parse_args(arguments)
     known = {path.stem: path for path in sorted(EXPERIMENTS.glob("*.json"))}
@@ -87,9 +89,17 @@ def _run(paths: Sequence[Path], options: argparse.Namespace, shape: str) -> int:
         version = subprocess.run(
             ["git", "describe", "--always", "--dirty"], cwd=CHECKOUT, check=True, capture_output=True, text=True
         ).stdout.strip()
-        with fair_game(shape) as drill:
+        with fair_game(shape, options.timers) as drill:
             kubeconfig = str(drill.cluster.kubeconfig)
-            suite = Suite(results, healing(drill), kubeconfig, before=drill.forget, say=say, version=version)
+            suite = Suite(
+                results,
+                healing(drill),
+                kubeconfig,
+                before=drill.forget,
+                say=say,
+                version=version,
+                patience=options.patience,
+            )
             for ground, on_it in grounds(runs):
                 with ground(drill):
                     done += suite.carry_out(on_it)

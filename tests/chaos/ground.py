@@ -34,13 +34,13 @@ def image() -> str:
 
 
 @contextmanager
-def fair_game(shape: str = "small") -> Iterator[Drill]:
+def fair_game(shape: str = "small", timers: str = "fast") -> Iterator[Drill]:
     """A cluster, prepared for its healer, and marked as one that may be broken.
 
-    :param shape: of the lab's.
+    :param shape: of the lab's; timers as well.
     :raises LabError: it cannot be made.
     """
-    cluster = Cluster(os.environ.get("SELFHEAL_CLUSTER", "selfheal-chaos"), shape).up()
+    cluster = Cluster(os.environ.get("SELFHEAL_CLUSTER", "selfheal-chaos"), shape, timers).up()
     try:
         drill = Drill(cluster)
         run = drill.bootstrap()
@@ -67,5 +67,8 @@ def grounds(runs: Iterable[Wanted]) -> Iterator[tuple[Callable[[Drill], Abstract
 
 
 def healing(drill: Drill) -> Healing:
-    """How its healer is run: with short times, and allowed to act."""
-    return Healing(str(drill.cluster.inventory), str(drill.healer), drill.healing({}))
+    """How its healer is run: allowed to act, and with short times where the cluster has such."""
+    variables = drill.healing({})
+    if drill.cluster.timers == "stock":
+        del variables["selfheal_policy"]
+    return Healing(str(drill.cluster.inventory), str(drill.healer), variables)

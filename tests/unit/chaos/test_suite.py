@@ -23,7 +23,7 @@ from chaosheal.healer import MARK, Healer, Schedule, mark_of, send
 from chaosheal.history import History, read, wait_for
 from chaosheal.model import ChaosError
 from chaosheal.results import Result, Results
-from chaosheal.runner import Healing, Promise, promise_of
+from chaosheal.runner import Healing, Promise, promise_of, with_patience
 from chaosheal.suite import Suite, Wanted, result_of, wanted
 from chaosheal.verdict import Arm, Timeline, Verdict, Word
 
@@ -72,15 +72,17 @@ def test_a_sick_cluster_ends_the_suite_and_what_was_run_is_kept(
     done: list[str] = []
 
     class Fake:
-        def __init__(self, path: Path, folder: Path, healing: Healing, arm: Arm, kubeconfig: str) -> None:
-            assert folder.parts[-3:-1] == (PROMISES[str(path)].ident, arm.value) and kubeconfig == "k"
+        def __init__(self, path: Path, folder: Path, healing: Healing, arm: Arm, *more: object) -> None:
+            assert folder.parts[-3:-1] == (PROMISES[str(path)].ident, arm.value) and more == ("k", 2.0)
 
         def carry_out(self) -> Verdict:
             return Verdict(next(words), "why", NEVER)
 
     monkeypatch.setattr(machinery, "Run", Fake)
     results = Results(tmp_path)
-    suite = Suite(results, Healing("", "", {}), "k", before=lambda: done.append("before"), say=done.append)
+    suite = Suite(
+        results, Healing("", "", {}), "k", before=lambda: done.append("before"), say=done.append, patience=2.0
+    )
     ran = suite.carry_out(wanted([Path("a"), Path("b")], list(Arm), 1, []))
     assert [one.word for one in ran] == ["deviated", "gate"] and results.all() == ran
     assert done == ["before", "deviated  E02 healed: why", "before", "gate      E02 control: why"]
@@ -208,3 +210,12 @@ def test_results_have_the_times_of_the_verdict() -> None:
     times = replace(NEVER, seen=10.0, detected=12.0, acted=15.0, recovered=40.0)
     kept = result_of(PROMISES["a"], Arm.HEALED, Verdict(Word.PASS, "", times), 5.0, 90.04, "v", "f")
     assert (kept.to_detect, kept.to_act, kept.to_recover, kept.seconds) == (2.0, 5.0, 30.0, 90.0)
+
+
+def test_patience_makes_a_budget_longer_and_nothing_else() -> None:
+    more = with_patience(EXPERIMENT, 3)
+    assert promise_of(more).budget == 180 and promise_of(EXPERIMENT).budget == 60
+    assert {**more, "configuration": 0} == {**EXPERIMENT, "configuration": 0}
+    for wrong in (0.0, -1.0, float("inf"), float("nan")):
+        with pytest.raises(ChaosError, match="patience: expected a number above 0"):
+            with_patience(EXPERIMENT, wrong)
