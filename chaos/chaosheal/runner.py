@@ -44,6 +44,7 @@ class Promise:
     :ivar may_act: whether the healer may do something about what it need not make good.
     :ivar steady: whether the cluster has to be well at the end, before anything is taken back.
     :ivar control: whether a run without a healer shows anything that no other experiment does.
+    :ivar planes: so many nodes of a control plane the cluster has to have, at least.
     :ivar faults: that its actions bring about, in their order; a healthy cluster has none.
     """
 
@@ -56,6 +57,7 @@ class Promise:
     may_act: bool = False
     steady: bool = False
     control: bool = True
+    planes: int = 1
     faults: tuple[str, ...] = ()
 
 
@@ -77,6 +79,7 @@ def promise_of(experiment: Mapping[str, Any]) -> Promise:
             may_act=bool(told.get("may_act", False)),
             steady=bool(told.get("steady", False)),
             control=bool(told["recovers"]) and bool(told.get("control", True)),
+            planes=int(told.get("planes", 1)),
             faults=tuple(str(one["provider"]["arguments"]["fault"]) for one in experiment["method"] if _injects(one)),
         )
     except (KeyError, TypeError, ValueError) as exc:
@@ -168,6 +171,9 @@ class Run:
         before = fingerprint.take(self._hands, nodes)
         history.tell("begun", experiment=promise.ident, arm=self._arm.value, nodes=[node.name for node in nodes])
         wrong = look(self._hands, len(nodes))
+        planes = sum(node.role == "control-plane" for node in nodes)
+        if planes < promise.planes:
+            wrong = [f"expected at least {promise.planes} nodes of a control plane, found {planes}", *wrong]
         history.tell("gate", ok=not wrong, why="; ".join(wrong))
         if not wrong:
             self._under_way(observer)

@@ -51,15 +51,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--timers", choices=TIMERS, default="fast", help="of cluster and healer (default: fast)")
     parser.add_argument("--folder", type=Path, default=RESULTS, help="of the results")
     options = parser.parse_args(arguments)
-    known = {path.stem: path for path in sorted(EXPERIMENTS.glob("*.json"))}
+    known = {path.stem: path for path in sorted(EXPERIMENTS.rglob("*.json"))}
     unknown = sorted(set(options.experiments) - set(known))
     if unknown:
         parser.error(f"there is no experiment {unknown[0]!r}; expected any of {', '.join(known)}")
     end_as_with_ctrl_c()
     try:
         if options.seeds:
-            return _run([_planned(seed) for seed in options.seeds], options, "ha")
-        return _run([known[name] for name in options.experiments or known], options, "small")
+            return _run([_planned(seed) for seed in options.seeds], options)
+        return _run([known[name] for name in options.experiments or known], options)
     except KeyboardInterrupt:
         print("chaos: interrupted; what was broken is taken back", file=sys.stderr)
         return 130
@@ -80,29 +80,31 @@ def _planned(seed: int) -> Path:
     return path
 
 
-def _run(paths: Sequence[Path], options: argparse.Namespace, shape: str) -> int:
+def _run(paths: Sequence[Path], options: argparse.Namespace) -> int:
     results = Results(options.folder)
     runs = chosen(options, paths, results.all())
     done: list[Result] = []
     say(f"{len(runs)} runs are left")
-    if runs:
-        version = subprocess.run(
-            ["git", "describe", "--always", "--dirty"], cwd=CHECKOUT, check=True, capture_output=True, text=True
-        ).stdout.strip()
+    version = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=CHECKOUT, check=True, capture_output=True, text=True
+    ).stdout.strip()
+    for shape, many in (("small", False), ("ha", True)):
+        on_it = [one for one in runs if (one.promise.planes > 1) is many]
+        if not on_it:
+            continue
         with fair_game(shape, options.timers) as drill:
-            kubeconfig = str(drill.cluster.kubeconfig)
             suite = Suite(
                 results,
                 healing(drill),
-                kubeconfig,
+                str(drill.cluster.kubeconfig),
                 before=drill.forget,
                 say=say,
                 version=version,
                 patience=options.patience,
             )
-            for ground, on_it in grounds(runs):
+            for ground, there in grounds(on_it):
                 with ground(drill):
-                    done += suite.carry_out(on_it)
+                    done += suite.carry_out(there)
     report(options.folder)
     return ways_out(done)
 

@@ -44,7 +44,7 @@ def test_it_is_discovered(tmp_path: Path) -> None:
     assert all(one["doc"] for one in found.values())
 
 
-@pytest.mark.parametrize("path", sorted(EXPERIMENTS.glob("*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(EXPERIMENTS.rglob("*.json")), ids=lambda path: path.stem)
 def test_each_experiment_is_valid_and_says_what_it_promises(path: Path) -> None:
     done = chaos("validate", str(path))
     assert done.returncode == 0, done.stdout + done.stderr

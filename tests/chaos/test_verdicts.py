@@ -76,6 +76,12 @@ def test_gate_a_cluster_that_is_sick_before(drill: Drill, hands: Hands, tmp_path
     assert Journal(tmp_path / "run" / "faults.jsonl").entries() == [], "nothing was broken"
 
 
+def test_gate_a_cluster_that_is_too_small(drill: Drill, tmp_path: Path) -> None:
+    verdict = run(drill, tmp_path, planes=3)
+    assert verdict.word is Word.GATE and "expected at least 3 nodes of a control plane, found 1" in verdict.why
+    assert Journal(tmp_path / "run" / "faults.jsonl").entries() == [], "nothing was broken"
+
+
 def test_inject_an_action_that_does_nothing(drill: Drill, instead: Any, tmp_path: Path) -> None:
     instead(inject=lambda target, params: (inside("true"),), seconds=5)
     verdict = run(drill, tmp_path)

@@ -33,7 +33,10 @@ SEEDS = (1, 2, 3)
 APART = ("bench/", "changelogs/", "chaos/results/", "docs/", "tests/prove/", "README.md")
 
 VERDICTS: Mapping[str, tuple[str, ...]] = {
-    "verdict gate, on purpose: a cluster that is sick before": ("test_gate_a_cluster_that_is_sick_before",),
+    "verdict gate, on purpose: a cluster that is sick before, or too small": (
+        "test_gate_a_cluster_that_is_sick_before",
+        "test_gate_a_cluster_that_is_too_small",
+    ),
     "verdict inject, on purpose: an action that does nothing": ("test_inject_an_action_that_does_nothing",),
     "verdict deviated, on purpose: a budget that nobody can keep; what recovers by itself": (
         "test_deviated_a_budget_that_nobody_can_keep",
@@ -95,7 +98,7 @@ def _show(proof: Proof) -> None:
 
 def experiments(folder: Path) -> Iterator[Told]:
     """What each of the experiments in a folder says of itself."""
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(folder.rglob("*.json")):
         one: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         [mine] = [extension for extension in one["extensions"] if extension["name"] == "chaosheal"]
         yield Told(mine["id"], one["title"], bool(mine["recovers"] and mine.get("control", True)))
