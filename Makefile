@@ -86,7 +86,7 @@ mutants:  ## bugs planted into the collection, one at a time, each of which the 
 bench:  ## what a look costs, next to others: SIZE=small, A, B or grow; JSON=FILE
 	$(run) python -m bench.observe --size $(or $(SIZE),A) $(if $(JSON),--json $(JSON))
 
-nightly:  ## what takes long, in parts; one that has passed on this tree is not run again: PARTS="mutants explore e2e ha faults simulation"
+nightly:  ## what takes long, in parts; one that has passed on this tree is not run again: PARTS="mutants explore e2e ha faults soak simulation"
 	$(run) python -m tests.nightly $(PARTS)
 
 prove-first-heal:  ## show that the first repair works and that without it nothing recovers

@@ -27,8 +27,8 @@ from lab.shell import LabError
 
 OUTPUT = CHECKOUT / "build" / "nightly"
 LIMIT = 90 * 60.0
-# Of experiments with the times that Kubernetes and the healer have by default; one run of them a night.
-STOCK = OUTPUT / "chaos" / str(date.today())
+# Of experiments that are run once a night.
+CHAOS = f"FOLDER={OUTPUT / 'chaos' / str(date.today())}"
 # Each is a target of the Makefile with its arguments. The seeds are of the day, so that every night is another one.
 TODAY = date.today().toordinal()
 PARTS = {
@@ -39,7 +39,9 @@ PARTS = {
     "ha": ("e2e-ha",),
     "molecule": ("molecule", "THOROUGH=1"),
     "faults": ("chaos-nightly",),
-    "stock": ("chaos", "EXPERIMENT=kubelet-stopped runtime-stopped", "TIMERS=stock", "PATIENCE=3", f"FOLDER={STOCK}"),
+    # With the times that Kubernetes and the healer have by default.
+    "stock": ("chaos", "EXPERIMENT=kubelet-stopped runtime-stopped", "TIMERS=stock", "PATIENCE=3", CHAOS),
+    "soak": ("soak", f"SEEDS={10 * TODAY + 1} {10 * TODAY + 2}", CHAOS),
     "simulation": ("simulation", f"SEEDS={' '.join(str(10 * TODAY + n) for n in range(10))}", "RUNS=2000"),
 }
 

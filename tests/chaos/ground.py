@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-from chaosheal.runner import Healing
+from chaosheal.runner import Healing, Promise
 from chaosheal.suite import Wanted
 from chaosheal.targets import FAIR_GAME
 
@@ -43,9 +43,7 @@ def fair_game(shape: str = "small", timers: str = "fast") -> Iterator[Drill]:
     cluster = Cluster(os.environ.get("SELFHEAL_CLUSTER", "selfheal-chaos"), shape, timers).up()
     try:
         drill = Drill(cluster)
-        run = drill.bootstrap()
-        if run.code:
-            raise LabError(f"the playbook bootstrap ended with {run.code}: {run.output[-1000:]}")
+        _bootstrap(drill)
         cluster.kubectl("label", "namespace", "kube-system", "--overwrite", "=".join(FAIR_GAME))
         os.environ.update({**cluster.env(), IMAGE_VARIABLE: image()})
         yield drill
@@ -54,16 +52,42 @@ def fair_game(shape: str = "small", timers: str = "fast") -> Iterator[Drill]:
             cluster.down()
 
 
-def grounds(runs: Iterable[Wanted]) -> Iterator[tuple[Callable[[Drill], AbstractContextManager[object]], list[Wanted]]]:
-    """What the cluster is given besides, and the runs for which it is.
+Ground = Callable[[Drill], AbstractContextManager[object]]
 
-    GPUs are there for no others: whoever restarts kubelet takes them away, and would have to make that good as well.
-    """
+
+def grounds(runs: Iterable[Wanted]) -> Iterator[tuple[Ground, list[Wanted]]]:
+    """What the cluster or its healer is given besides, and the runs for which it is."""
     runs = list(runs)
-    for ground, gpus in ((nullcontext, False), (with_gpus, True)):
-        on_it = [one for one in runs if ("gpu_loss" in one.promise.faults) is gpus]
+    for ground in (nullcontext, with_rights, with_gpus):
+        on_it = [one for one in runs if _ground_of(one.promise) is ground]
         if on_it:
             yield ground, on_it
+
+
+def _ground_of(promise: Promise) -> Ground:
+    if "gpu_loss" in promise.faults:
+        # They are there for no others: whoever restarts kubelet takes them away, and would have to make that good.
+        return with_gpus
+    return with_rights if "replace_driver" in (promise.healer.get("selfheal_policy") or {}) else nullcontext
+
+
+@contextmanager
+def with_rights(drill: Drill) -> Iterator[None]:
+    """A healer that may drain nodes and remove them.
+
+    :raises LabError: it cannot be given these rights.
+    """
+    _bootstrap(drill, selfheal_bootstrap_drain=True, selfheal_bootstrap_replace=True)
+    try:
+        yield
+    finally:
+        _bootstrap(drill)
+
+
+def _bootstrap(drill: Drill, **rights: bool) -> None:
+    run = drill.bootstrap(**rights)
+    if run.code:
+        raise LabError(f"the playbook bootstrap ended with {run.code}: {run.output[-1000:]}")
 
 
 def healing(drill: Drill) -> Healing:

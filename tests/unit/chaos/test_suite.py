@@ -27,7 +27,7 @@ from chaosheal.runner import Healing, Promise, promise_of, with_patience
 from chaosheal.suite import Suite, Wanted, result_of, wanted
 from chaosheal.verdict import Arm, Timeline, Verdict, Word
 
-from tests.chaos.ground import grounds
+from tests.chaos.ground import grounds, with_rights
 from tests.e2e.gpus import with_gpus
 
 NEVER = Timeline(None, None, None, None, None, None)
@@ -88,17 +88,17 @@ def test_a_sick_cluster_ends_the_suite_and_what_was_run_is_kept(
     assert done == ["before", "deviated  E02 healed: why", "before", "gate      E02 control: why"]
 
 
-def test_gpus_are_there_for_those_alone_that_lose_them() -> None:
-    gpu, other = (Promise(name, name, True, 9.0, faults=faults) for name, faults in FAULTS_OF.items())
-    runs = [Wanted(Path(one.ident), one, Arm.HEALED) for one in (gpu, other, gpu)]
+def test_gpus_and_rights_are_there_for_those_alone_that_need_them() -> None:
+    gpu = Promise("gpu", "", True, 9.0, faults=("gpu_loss",))
+    replaced = Promise("replaced", "", True, 9.0, {"selfheal_policy": {"replace_driver": "docker"}})
+    other = Promise("other", "", True, 9.0, {"selfheal_policy": {"cooldown": 5}}, faults=("kubelet_stop",))
+    runs = [Wanted(Path(one.ident), one, Arm.HEALED) for one in (gpu, replaced, other, gpu)]
     assert [(ground, [one.promise.ident for one in on_it]) for ground, on_it in grounds(runs)] == [
         (nullcontext, ["other"]),
+        (with_rights, ["replaced"]),
         (with_gpus, ["gpu", "gpu"]),
     ]
-    assert [ground for ground, _on_it in grounds(runs[1:2])] == [nullcontext] and list(grounds([])) == []
-
-
-FAULTS_OF: dict[str, tuple[str, ...]] = {"gpu": ("gpu_loss",), "other": ("kubelet_stop",)}
+    assert [ground for ground, _on_it in grounds(runs[2:3])] == [nullcontext] and list(grounds([])) == []
 
 
 # --- what an experiment promises
