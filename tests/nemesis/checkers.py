@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import ClusterError
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import KUBELET_RESTART
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.machine import MachineError
 from ansible_collections.selfheal.kubernetes.tests.nemesis.play import Played
 from ansible_collections.selfheal.kubernetes.tests.simulation import invariants
@@ -21,8 +22,13 @@ Checker: TypeAlias = Callable[[Played], list[str]]
 # Within how many seconds a rung must have been tried on a node that needs it and that nothing keeps from being healed.
 # The second one comes after a cool-down, the third one after twice as long.
 TRIED_WITHIN = {"kubelet_restart": 330, "reboot": 780}
-# So long before, nothing else may have happened: as long as nodes that fell count for a cascade.
-UNDISTURBED_SECONDS = 1800
+# So long after a fault it may still be at work: a lease that a dead healer has left, a late look.
+AFTER_SECONDS = {"healer": 420, "control-plane": 180, "worker": 120}
+# So long after two nodes were broken at once there may be a storm, or the peace after one.
+STORM_SECONDS = 1200
+# A node that was broken so often within an hour may be held to flap.
+FLAPS = 2
+FLAPPING_SECONDS = 3600
 
 
 def steady(played: Played) -> list[str]:
@@ -65,25 +71,33 @@ def orderly(played: Played) -> list[str]:
 
 def neglect(played: Played) -> list[str]:
     """What nothing else stands beside is healed in time."""
-    return list(_neglected(played))
+    return [*_neglected(played), *_given_up(played)]
 
 
 def _neglected(played: Played) -> Iterator[str]:
-    world, steps = played.world, played.plan.steps
-    for step in steps:
+    world = played.world
+    for step in played.plan.steps:
         within = TRIED_WITHIN.get(played.cures.get(step.ident, ""))
         if within is None or step.lasts < within:
             continue
-        node = world.nodes[world.target(step)]
-        begin = START + timedelta(seconds=step.at)
+        node, begin = world.nodes[world.target(step)], START + timedelta(seconds=step.at)
         cures = CURES[CURES.index(played.cures[step.ident]) : -1]
-        if _in_hands(played, node, cures[0], begin) or any(
-            _disturbs(other, step, within) for other in steps if other is not step
-        ):
+        tried_before = any(act.node == node.name and act.at <= begin for act in world.acts)
+        if tried_before or _in_hands(played, node, cures[0], begin) or _disturbed(played.plan.steps, step, within):
             continue
         end = begin + timedelta(seconds=within)
         if not any(_tries(act, node.name, cures) and begin <= act.at <= end for act in world.acts):
             yield f"{node.name} was in need of {cures[0]} from {begin:%H:%M:%S} on, and had none within {within} s"
+
+
+def _given_up(played: Played) -> Iterator[str]:
+    """When all is over, the next node that falls ill is healed as the first one would be."""
+    if played.last is None:
+        return
+    name, begin = played.last
+    end = begin + timedelta(seconds=TRIED_WITHIN[KUBELET_RESTART.name])
+    if not any(act.node == name and begin <= act.at <= end for act in played.world.acts):
+        yield f"{name} fell ill at {begin:%H:%M:%S}, long after all else was over, and nobody has healed it"
 
 
 def _in_hands(played: Played, node: SimNode, rung: str, at: datetime) -> bool:
@@ -93,8 +107,15 @@ def _in_hands(played: Played, node: SimNode, rung: str, at: datetime) -> bool:
     return node.cordoned.at(at) or node.paused.at(at) or (RUNGS[rung].disruptive and taken)
 
 
-def _disturbs(other: Step, step: Step, within: int) -> bool:
-    return other.at <= step.at + within and step.at - UNDISTURBED_SECONDS <= other.until
+def _disturbed(steps: Sequence[Step], step: Step, within: int) -> bool:
+    """Whether anything else may rightly keep a node from being healed."""
+    others = [one for one in steps if one is not step and one.at <= step.at + within]
+    if any(one.until + AFTER_SECONDS[one.role] >= step.at for one in others):
+        return True
+    if sum(one.target == step.target and one.until + FLAPPING_SECONDS >= step.at for one in others) >= FLAPS:
+        return True
+    nodes = [one for one in others if one.role == "worker" and one.until + STORM_SECONDS >= step.at]
+    return any(one is not other and one.at <= other.at <= one.until + 120 for one in nodes for other in nodes)
 
 
 def _tries(act: Act, node: str, rungs: tuple[str, ...]) -> bool:

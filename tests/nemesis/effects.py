@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from random import Random
 from typing import Any
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster.errors import Forbidden
@@ -59,10 +58,9 @@ class Stage(World):
     ``active`` are the steps that have been brought about and not yet taken back, by their idents.
     """
 
-    def __init__(self, nodes: list[SimNode], seed: int = 0) -> None:
+    def __init__(self, nodes: list[SimNode]) -> None:
         self.active: dict[str, Step] = {}
-        super().__init__(nodes, seed=seed)
-        self._chance = Random(seed)
+        super().__init__(nodes)
         self._lost_at = self.now - timedelta(seconds=FAILOVER_SECONDS)
 
     @property
@@ -106,9 +104,10 @@ class Stage(World):
             or (self.now - self._lost_at).total_seconds() < FAILOVER_SECONDS
         )
 
-    def slow(self) -> bool:
-        """Whether the API server that happens to be asked now is a slow one."""
-        return self._chance.randrange(len(self.planes)) < len(self._hit("api_server_slow"))
+    @property
+    def slow(self) -> float:
+        """The share of the API servers that are slow."""
+        return len(self._hit("api_server_slow")) / len(self.planes)
 
     def read(self, path: str) -> dict[str, Any]:
         """One object."""

@@ -4,7 +4,8 @@
 
 """Plays a plan of a nemesis against the simulated cluster, in which two real healers do turn after turn.
 
-Everything random that the plan does not say is drawn from its seed, so the same plan always does the same.
+Everything random that the plan does not say is drawn from its seed, so the same plan always does the same. Each draw
+is one of its own, so that a plan without some of its steps does the rest as before, and can be made smaller.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from ansible_collections.selfheal.kubernetes.plugins.module_utils._cluster import store
+from ansible_collections.selfheal.kubernetes.plugins.module_utils._core.ladder import KUBELET_RESTART
 from ansible_collections.selfheal.kubernetes.tests.nemesis.effects import EFFECTS, Stage, cure_of, known
 from ansible_collections.selfheal.kubernetes.tests.simulation.invariants import ENDLESS, unsettled
 from ansible_collections.selfheal.kubernetes.tests.simulation.stateful import POLICIES, WELL
@@ -47,8 +49,14 @@ REQUEST_SECONDS = (0.05, 0.2, 1.0)
 SLOW_SECONDS = 5.0
 SLOW_LAG = 25.0
 TIMEOUT_SECONDS = 10.0
-# A signal that comes between two turns hits one that comes later, after at most so many requests of its healer.
-SIGNAL_REQUESTS = 40
+# Where a signal meets a healer: anywhere, before a write, or before the host is told to act. One that comes between two
+# turns hits one that comes later, after at most so many requests.
+SIGNAL_WHERE = ("", "", "PUT", "act")
+SIGNAL_REQUESTS = 12
+# After so long a signal that has met nobody meets nobody any more.
+SIGNAL_SECONDS = 300
+# How long a node is broken at the end: long enough for it to be noticed, repaired and proven.
+LAST_SECONDS = 480
 # For so long at the end nobody may have anything to write.
 CALM_SECONDS = 300
 
@@ -57,7 +65,8 @@ CALM_SECONDS = 300
 class Healer:
     """A healer and the turn that it does. ``fate`` is what becomes of the request that it waits for, at ``ready``.
 
-    ``signal`` is the step of a signal that has found no process, ``left`` after how many requests it finds one.
+    ``signal`` is the step of a signal that is on its way: it comes after so many requests more (``left``), before
+    something of this kind (``where``).
     """
 
     index: int
@@ -69,19 +78,31 @@ class Healer:
     turns: int = 0
     signal: Step | None = None
     left: int = 0
+    where: str = ""
+
+    @property
+    def hit(self) -> bool:
+        """Whether the signal comes here and now."""
+        process = self.process
+        if self.signal is None or self.left > 0 or process is None or process.over:
+            return False
+        acts = process.waits_for.partition(" ")[0] in RUNGS
+        return acts if self.where == "act" else process.waits_for.startswith(self.where)
 
 
 @dataclass
 class Played:
     """What a plan has done: the world with its whole history, and what was wrong when it had to be steady.
 
-    ``cures`` is the rung that each step on a worker was in need of, by its ident.
+    ``cures`` is the rung that each step on a worker was in need of, by its ident; ``last`` the node that was broken
+    when all was over, and when, to see whether anybody still heals.
     """
 
     plan: Plan
     world: Stage
     unsteady: list[str] = field(default_factory=list)
     cures: dict[str, str] = field(default_factory=dict)
+    last: tuple[str, datetime] | None = None
     calm_since: datetime = START
 
 
@@ -123,9 +144,8 @@ class Player:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._chance = Random(plan.seed)
         self._policy = POLICIES[POLICY_NAMES[plan.seed % len(POLICY_NAMES)]]
-        self._world = Stage(nodes_of(plan), plan.seed)
+        self._world = Stage(nodes_of(plan))
         self._played = Played(plan, self._world)
         # They do not begin at the same time, as two schedules do not.
         self._healers = [Healer(index, START + timedelta(seconds=17 * index)) for index in range(HEALERS)]
@@ -146,6 +166,7 @@ class Player:
                     self._end(what)
                 else:
                     self._begin(what)
+            self._last()
             self._played.calm_since = self._world.now
             self._until(self._world.now + timedelta(seconds=CALM_SECONDS))
         finally:
@@ -163,6 +184,9 @@ class Player:
             moments.append((end, 0, -1, None))
         return [(at, step) for at, _order, _number, step in sorted(moments, key=lambda one: one[:3])]
 
+    def _drawn(self, *what: object) -> Random:
+        return Random(f"{self._plan.seed} {what}")
+
     # --- faults
 
     def _healer(self, step: Step) -> Healer | None:
@@ -175,10 +199,11 @@ class Player:
     def _begin(self, step: Step) -> None:
         self._world.begin(step)
         if healer := self._healer(step):
-            if healer.process is None or healer.process.over:
-                healer.signal, healer.left = step, self._chance.randint(1, SIGNAL_REQUESTS)
-            else:
-                self._signal(healer, step, healer.process)
+            drawn = self._drawn(step.ident)
+            idle = healer.process is None or healer.process.over
+            healer.signal, healer.left = step, drawn.randint(1, SIGNAL_REQUESTS) if idle else 0
+            healer.where = drawn.choice(SIGNAL_WHERE)
+            self._strike(healer)
         elif cure := cure_of(self._world, step):
             self._played.cures[step.ident] = cure
 
@@ -187,21 +212,45 @@ class Player:
         if (healer := self._healer(step)) and step.fault == "healer_pause":
             healer.paused, healer.signal = False, None
 
-    def _signal(self, healer: Healer, step: Step, process: Process) -> None:
+    def _strike(self, healer: Healer) -> None:
+        """Let the signal come, if this is where it comes."""
+        step, process = healer.signal, healer.process
+        if step is not None and (self._world.now - START).total_seconds() > step.at + SIGNAL_SECONDS:
+            healer.signal = None
+        if not healer.hit or step is None or process is None:
+            return
         self._world.counts[f"signalled {step.fault}"] += 1
         healer.signal = None
         if step.fault == "healer_pause":
             healer.paused = True
         else:
-            self._kill(healer, process)
+            self._kill(healer, process, self._drawn(step.ident, "sent"))
 
-    def _kill(self, healer: Healer, process: Process) -> None:
+    def _kill(self, healer: Healer, process: Process, drawn: Random) -> None:
         # What it has sent may still be carried out, but nobody hears the answer.
         sent = process.waits_for != "sleep" and not healer.paused and healer.fate is Fate.ANSWERED
-        if sent and not (_is_api(process) and self._world.silent) and self._chance.random() < 0.5:
+        if sent and not (_is_api(process) and self._world.silent) and drawn.random() < 0.5:
             process.step(Fate.DIES_AFTER)
         process.kill()
         healer.ready = self._world.now + timedelta(seconds=PAUSE_SECONDS)
+
+    def _last(self) -> None:
+        """Break one more node, one that nothing has befallen, and give the healers their time for it."""
+        world = self._world
+        touched = {world.target(step) for step in self._plan.steps if step.role == "worker"}
+        free = [
+            node.name
+            for node in world.nodes.values()
+            if not (node.control_plane or node.name in touched or node.paused.at(START) or node.cordoned.at(START))
+        ]
+        if not free:
+            return
+        self._played.last = free[0], world.now
+        world.stop_kubelet(free[0], KUBELET_RESTART.name)
+        self._until(world.now + timedelta(seconds=LAST_SECONDS))
+        world.recover(free[0])
+        self._until(world.now + timedelta(seconds=2 * PAUSE_SECONDS))
+        self._look()
 
     def _look(self) -> None:
         clock = f"{self._world.now:%H:%M:%S}"
@@ -238,10 +287,9 @@ class Player:
             self._world.counts["stale"] += healer.slow and process.waits_for == "look"
             process.step(fate)
         self._send(healer, process)
-        if healer.signal is not None and not process.over:
+        if healer.signal is not None:
             healer.left -= 1
-            if healer.left <= 0:
-                self._signal(healer, healer.signal, process)
+            self._strike(healer)
 
     def _send(self, healer: Healer, process: Process) -> None:
         now = self._world.now
@@ -252,9 +300,10 @@ class Player:
         if process.waits_for == "sleep":
             healer.ready = process.wakes
             return
-        takes = self._chance.choice(REQUEST_SECONDS)
+        drawn = self._drawn(healer.index, healer.turns, process.requests)
+        takes = drawn.choice(REQUEST_SECONDS)
         if _is_api(process):
-            healer.slow = self._world.slow()
+            healer.slow = drawn.random() < self._world.slow
             takes += SLOW_SECONDS if healer.slow else 0
             if self._world.silent:
                 healer.fate, takes = Fate.REQUEST_LOST, TIMEOUT_SECONDS
