@@ -6,7 +6,7 @@
 
 ``python -m tests.nemesis.mutants [NAME ...]``
 
-They are the simulation's own, each with the checker of the nemesis that must speak of it. Ends with 1 when a bug is not
+Most are the simulation's, each with the checker of the nemesis that must speak of it. Ends with 1 when a bug is not
 found, when another checker speaks, or when more steps than a few are left of the plan that has found it.
 """
 
@@ -20,21 +20,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.selfheal.kubernetes.tests.simulation import mutants
-from ansible_collections.selfheal.kubernetes.tests.simulation.mutants import Mutant, NoVerdict
+from ansible_collections.selfheal.kubernetes.tests.simulation.mutants import Edit, Mutant, NoVerdict
 
 PACKAGE = "ansible_collections.selfheal.kubernetes.tests.nemesis"
 PARTS = (*mutants.PARTS, "tests/nemesis", "chaos/chaosheal")
 SEED, RUNS = 1, 400
 MOST_STEPS = 3
-# By the bug's name: the checker that must speak.
-RULES: Mapping[str, str] = {
+# By the names of the simulation's bugs: the checker that must speak.
+CHECKED_BY: Mapping[str, str] = {
     "no-lease-check": "I6 lease",
     "lease-taken-in-date": "I6 lease",
     "same-token": "I6 lease",
     "no-breaker": "I9 storms",
     "no-storm-cooldown": "I9 storms",
-    "evidence-of-any-age": "I2 evidence",
-    "no-host-fence": "I2 evidence",
     "no-cooldown": "I10 attempts",
     "no-backoff": "I10 attempts",
     "given-up-at-once": "I10 attempts",
@@ -42,20 +40,42 @@ RULES: Mapping[str, str] = {
     "attempt-counted-at-its-end": "table",
     "pause-ignored": "I13 people",
     "cordon-ignored": "I13 people",
-    "no-budget": "I1 shares",
     "no-failure-domain": "I1 shares",
     "record-says-well": "I12 truth",
-    "written-every-time": "quiet",
     "storm-cooldown-without-end": "neglect",
-    "tolerance-without-end": "neglect",
-    "one-witness": "disruption",
-    "no-threshold": "disruption",
-    "proof-without-end": "I11 ends",
-    "unknown-phase-is-suspected": "steady",
-    "departures-unseen": "steady",
-    "no-deadline": "steady",
+    "tolerance-without-end": "disruption",
 }
-BUGS = {one.name: one for one in mutants.MUTANTS if one.name in RULES}
+# What the simulation's nights have no need of, because others stand for it there.
+OWN = (
+    Mutant(
+        "never-recovered",
+        "leaves an incident open though its node is seen well",
+        mutants.NIGHTS,
+        "steady",
+        (
+            Edit(
+                f"{mutants.UTILS}/{mutants.PLAN}",
+                '                notes.append(Note(node.name, node.uid, Event.RECOVER.value, "seen healthy"))\n',
+                "",
+            ),
+        ),
+    ),
+    Mutant(
+        "never-content",
+        "takes the lease in every turn, as if its record were always out of date",
+        mutants.NIGHTS,
+        "quiet",
+        (
+            Edit(
+                f"{mutants.UTILS}/{mutants.HEALER}",
+                '    return stored is None or stored.get("status") != derive(',
+                "    return stored is None or stored is not derive(",
+            ),
+        ),
+    ),
+)
+RULES: Mapping[str, str] = {**CHECKED_BY, **{one.name: one.rule for one in OWN}}
+BUGS = {one.name: one for one in (*mutants.MUTANTS, *OWN) if one.name in RULES}
 
 
 @dataclass(frozen=True)
