@@ -12,7 +12,7 @@ in_lane = $(if $(LANE),--lane $(LANE))
 export SELFHEAL_THOROUGH = $(THOROUGH)
 run = $(PYTHON) -m lab.toolchain run $(in_lane) --
 
-.PHONY: help demo test lint format docs sanity unit providers api e2e e2e-nightly e2e-ha molecule corpus chaos chaos-test chaos-nightly soak explore mutants simulation nightly bench prove-first-heal prove-judgement prove-state-machine prove-repairs prove-chaos pytest clean
+.PHONY: help demo test lint format docs sanity unit providers api e2e e2e-nightly e2e-ha molecule corpus chaos chaos-test chaos-nightly soak explore mutants nemesis nemesis-mutants simulation nightly bench prove-first-heal prove-judgement prove-state-machine prove-repairs prove-chaos pytest clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,10 +83,16 @@ explore:  ## every interleaving of two healers, request by request: FAULTS=2, DE
 mutants:  ## bugs planted into the collection, one at a time, each of which the simulation must catch: NAMES="no-breaker"
 	$(run) python -m tests.simulation.mutants $(NAMES)
 
+nemesis:  ## plans of many faults in a simulated cluster, made smaller where they find something: SEEDS="1 5000", RUNS=1000 from each on
+	$(run) python -m tests.nemesis $(if $(RUNS),--runs $(RUNS)) $(if $(SEEDS),--seeds $(SEEDS))
+
+nemesis-mutants:  ## bugs planted into the collection, which those plans must find and make as small as three steps: NAMES="no-breaker"
+	$(run) python -m tests.nemesis.mutants $(NAMES)
+
 bench:  ## what a look costs, next to others: SIZE=small, A, B or grow; JSON=FILE
 	$(run) python -m bench.observe --size $(or $(SIZE),A) $(if $(JSON),--json $(JSON))
 
-nightly:  ## what takes long, in parts; one that has passed on this tree is not run again: PARTS="mutants explore e2e ha faults soak simulation"
+nightly:  ## what takes long, in parts; one that has passed on this tree is not run again: PARTS="mutants explore e2e ha faults stock soak nemesis simulation"
 	$(run) python -m tests.nightly $(PARTS)
 
 prove-first-heal:  ## show that the first repair works and that without it nothing recovers

@@ -264,6 +264,7 @@ def plan(groups: Sequence[str], lanes: Sequence[str], scenario: str = "") -> lis
         api.append(pytest(f"api {newest}", newest, "tests/api", limit=LONG_LIMIT))
     if "simulation" in groups:
         simulation.append(pytest(f"simulation {newest}", newest, "tests/simulation", limit=LONG_LIMIT))
+        simulation.append(pytest(f"nemesis {newest}", newest, "tests/nemesis"))
     if {"e2e", "molecule"} & set(groups):
         clusters.append(command("node image", newest, sys.executable, "-m", "lab", "image", limit=LONG_LIMIT))
     if "e2e" in groups:
