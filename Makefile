@@ -12,7 +12,7 @@ in_lane = $(if $(LANE),--lane $(LANE))
 export SELFHEAL_THOROUGH = $(THOROUGH)
 run = $(PYTHON) -m lab.toolchain run $(in_lane) --
 
-.PHONY: help demo test lint format docs sanity unit providers api e2e e2e-nightly e2e-ha molecule corpus chaos chaos-test chaos-nightly soak explore mutants nemesis nemesis-mutants simulation nightly bench prove-first-heal prove-judgement prove-state-machine prove-repairs prove-chaos pytest clean
+.PHONY: help demo test lint format docs sanity unit providers api e2e e2e-nightly e2e-ha molecule corpus chaos chaos-page chaos-test chaos-nightly soak explore mutants nemesis nemesis-mutants simulation nightly bench prove-first-heal prove-judgement prove-state-machine prove-repairs prove-chaos pytest clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ corpus:  ## precision and recall of the checks over the labelled snapshots
 
 chaos:  ## experiments on a real cluster, with the healer and without it: EXPERIMENT="kubelet-stopped", TIMES=3, ARM=control; TIMERS=stock PATIENCE=3 as clusters are by default
 	$(PYTHON) -m lab.toolchain run $(in_lane) --with chaos -- python -m tests.chaos $(if $(TIMES),--times $(TIMES)) $(if $(ARM),--arm $(ARM)) $(if $(TIMERS),--timers $(TIMERS)) $(if $(PATIENCE),--patience $(PATIENCE)) $(if $(FOLDER),--folder $(FOLDER)) $(EXPERIMENT)
+
+chaos-page:  ## the table of what it has shown, made from the results
+	$(run) python -m tests.chaos.page
 
 chaos-test:  ## tests of the experiments' own machinery against a real cluster
 	$(PYTHON) tests/run.py $(in_lane) chaos

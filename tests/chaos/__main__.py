@@ -33,13 +33,13 @@ from lab.kind import TIMERS
 from lab.paths import CHECKOUT
 from lab.progress import say
 from lab.shell import LabError
+from tests.chaos import page
 from tests.chaos.ground import EXPERIMENTS, fair_game, grounds, healing
 
 # The lab's clusters have short times, so that a node which needs every rung is well again within 5 minutes.
 SHORT = Model(longest=180, quiet=300)
 LEAST_SECONDS = 1200
 SOAK_SECONDS = 1620
-RESULTS = CHECKOUT / "chaos" / "results"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_choices(parser)
     parser.add_argument("--seeds", type=int, nargs="+", help="plans of a nemesis instead, made of these numbers")
     parser.add_argument("--timers", choices=TIMERS, default="fast", help="of cluster and healer (default: fast)")
-    parser.add_argument("--folder", type=Path, default=RESULTS, help="of the results")
+    parser.add_argument("--folder", type=Path, default=page.RESULTS, help="of the results")
     options = parser.parse_args(arguments)
     known = {path.stem: path for path in sorted(EXPERIMENTS.rglob("*.json"))}
     unknown = sorted(set(options.experiments) - set(known))
@@ -106,6 +106,8 @@ def _run(paths: Sequence[Path], options: argparse.Namespace) -> int:
                 with ground(drill):
                     done += suite.carry_out(there)
     report(options.folder)
+    if options.folder == page.RESULTS:
+        page.main()
     return ways_out(done)
 
 

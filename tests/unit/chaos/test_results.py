@@ -17,6 +17,8 @@ from chaosheal.model import ChaosError
 from chaosheal.report import drawn, junit, page, table
 from chaosheal.results import Result, Results, counts, spread, wilson
 
+from tests.chaos import page as kept
+
 GOOD = Result(
     experiment="E02",
     title="kubelet | stopped",
@@ -138,3 +140,7 @@ def test_the_page_is_whole_and_nothing_in_it_is_markup_that_was_told() -> None:
     assert opened == []
     assert "it did not &lt;recover&gt;" in html and "<recover>" not in html
     assert "Chaos: 1 of 2 runs passed" in html and "http" not in html, "it needs nothing from elsewhere"
+
+
+def test_the_page_of_the_documentation_is_of_the_results_that_are_kept() -> None:
+    assert kept.PAGE.read_text(encoding="utf-8") == kept.text(Results(kept.RESULTS).all()), "run: make chaos-page"
