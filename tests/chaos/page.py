@@ -30,9 +30,9 @@ Made by `make chaos`: change the experiments and not this file.
 
 # What chaos has shown
 
-Every run in `chaos/results/results.jsonl` is counted, on kind clusters with short times; `make chaos` and `make soak` add
-to them. Times are the median, with the shortest and the longest, from the first sample in which somebody who is not the
-healer saw the effect, give or take 2 s. The machines had two cores, and other tests ran beside many of these runs.
+Every run in `chaos/results/results.jsonl` is counted, on kind clusters with short times; `make chaos` and `make soak`
+add to them. Times are the median, with the shortest and the longest, from the first sample in which somebody who is not
+the healer saw the effect, give or take 2 s. The machines had two cores, and other tests ran beside many of these runs.
 
 """
 
