@@ -43,7 +43,7 @@ PARTS = {
     "stock": ("chaos", "EXPERIMENT=kubelet-stopped runtime-stopped", "TIMERS=stock", "PATIENCE=3", CHAOS),
     "soak": ("soak", f"SEEDS={10 * TODAY + 1} {10 * TODAY + 2}", CHAOS),
     "nemesis-mutants": ("nemesis-mutants",),
-    "nemesis": ("nemesis", f"SEEDS={5_000 * TODAY}", "RUNS=5000"),
+    "nemesis": ("nemesis", f"SEEDS={2_000 * TODAY}", "RUNS=2000"),
     "simulation": ("simulation", f"SEEDS={' '.join(str(10 * TODAY + n) for n in range(10))}", "RUNS=2000"),
 }
 
