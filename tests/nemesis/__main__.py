@@ -29,21 +29,12 @@ from ansible_collections.selfheal.kubernetes.tests.nemesis.soak import (
     told,
     tried,
 )
+from ansible_collections.selfheal.kubernetes.tests.simulation.arguments import positive
 from ansible_collections.selfheal.kubernetes.tests.simulation.stateful import PROCESSES
 from chaosheal.model import ChaosError
 from chaosheal.nemesis.cli import read
 
 SEEDS, RUNS = (1,), 1000
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
-
-
-_positive.__name__ = "number"
 
 
 def _tell(found: Found) -> None:
@@ -72,8 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Play them."""
     parser = argparse.ArgumentParser(prog="python -m tests.nemesis", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS, help="the numbers of the first plans")
-    parser.add_argument("--runs", type=_positive, default=RUNS, help=f"plans from each on (default: {RUNS})")
-    parser.add_argument("--processes", type=_positive, default=PROCESSES, help=f"at once (default: {PROCESSES})")
+    parser.add_argument("--runs", type=positive, default=RUNS, help=f"plans from each on (default: {RUNS})")
+    parser.add_argument("--processes", type=positive, default=PROCESSES, help=f"at once (default: {PROCESSES})")
     parser.add_argument("--first", action="store_true", help="end with the first plan that breaks a rule")
     parser.add_argument("--keep", action="store_true", help="put what such plans are shrunk to into the corpus")
     parser.add_argument("--again", type=Path, nargs="*", metavar="FILE", help="play these plans (default: the corpus)")

@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from ansible_collections.selfheal.kubernetes.tests.simulation.arguments import positive
 from ansible_collections.selfheal.kubernetes.tests.simulation.stateful import (
     MUST,
     PROCESSES,
@@ -26,16 +27,6 @@ from ansible_collections.selfheal.kubernetes.tests.simulation.stateful import (
     shard,
     submit,
 )
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
-
-
-_positive.__name__ = "number"
 
 
 def _results(options: argparse.Namespace) -> Iterator[Result]:
@@ -51,10 +42,10 @@ def _results(options: argparse.Namespace) -> Iterator[Result]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run them."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=_positive, default=RUNS, help=f"runs made of each seed (default: {RUNS})")
+    parser.add_argument("--runs", type=positive, default=RUNS, help=f"runs made of each seed (default: {RUNS})")
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS, help="the seeds (default: the recorded ones)")
     parser.add_argument(
-        "--processes", type=_positive, default=PROCESSES, help=f"processes at once (default: {PROCESSES})"
+        "--processes", type=positive, default=PROCESSES, help=f"processes at once (default: {PROCESSES})"
     )
     parser.add_argument("--first", action="store_true", help="tell a failure as it was found, not its shortest story")
     options = parser.parse_args(arguments)
