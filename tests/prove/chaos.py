@@ -13,9 +13,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lab.paths import CHECKOUT
 from tests.prove.proof import Proof, beginning, exactly, prove
@@ -24,6 +22,7 @@ from tests.prove.proof import Proof, beginning, exactly, prove
 sys.path.insert(0, str(CHECKOUT / "chaos"))
 
 from chaosheal.results import Count, Results, counts, spread
+from chaosheal.runner import Promise, promise_of
 from chaosheal.verdict import Arm
 
 RESULTS = CHECKOUT / "chaos" / "results"
@@ -49,18 +48,6 @@ VERDICTS: Mapping[str, tuple[str, ...]] = {
     ),
     "verdict leak, on purpose: a file that stays": ("test_leak_a_file_that_stays",),
 }
-
-
-@dataclass(frozen=True)
-class Told:
-    """What an experiment says of itself.
-
-    :ivar control: whether a run without a healer shows anything.
-    """
-
-    ident: str
-    title: str
-    control: bool
 
 
 def main() -> int:
@@ -96,15 +83,13 @@ def _show(proof: Proof) -> None:
         proof.show(claim, "every run passes", f"{passed} of {all_of}", 0 < passed == all_of)
 
 
-def experiments(folder: Path) -> Iterator[Told]:
+def experiments(folder: Path) -> Iterator[Promise]:
     """What each of the experiments in a folder says of itself."""
     for path in sorted(folder.rglob("*.json")):
-        one: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        [mine] = [extension for extension in one["extensions"] if extension["name"] == "chaosheal"]
-        yield Told(mine["id"], one["title"], bool(mine["recovers"] and mine.get("control", True)))
+        yield promise_of(json.loads(path.read_text(encoding="utf-8")))
 
 
-def shown(told: Told, known: Sequence[Count], times: int = TIMES) -> tuple[str, bool]:
+def shown(told: Promise, known: Sequence[Count], times: int = TIMES) -> tuple[str, bool]:
     """What its runs have shown, and whether that is enough. Pure."""
     by_arm = {one.arm: one for one in known if one.experiment == told.ident}
     healed, control = by_arm.get(Arm.HEALED.value), by_arm.get(Arm.CONTROL.value)

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 
 import pytest
 from chaosheal.results import Result, counts
+from chaosheal.runner import Promise
 
 from lab.paths import CHECKOUT
-from tests.prove.chaos import VERDICTS, Told, experiments, shown
+from tests.prove.chaos import VERDICTS, experiments, shown
 
-TOLD = Told("E02", "a kubelet is stopped", True)
+TOLD = Promise("E02", "a kubelet is stopped", True, 60.0)
 
 
 def runs(arm: str, words: Sequence[str]) -> list[Result]:
@@ -47,7 +48,7 @@ def test_what_is_shown(healed: Sequence[str], control: Sequence[str], measured: 
 
 def test_one_without_a_control_run_needs_none() -> None:
     known = counts(runs("healed", ["pass"] * 3))
-    assert shown(Told("E02", "", False), known)[1] and not shown(TOLD, known)[1]
+    assert shown(Promise("E02", "", True, 60.0, control=False), known)[1] and not shown(TOLD, known)[1]
 
 
 def test_every_claim_is_of_something_that_is_there() -> None:
