@@ -177,7 +177,9 @@ def test_every_process_of_a_run_is_found_and_no_other(tmp_path: Path) -> None:
             hit = send(str(tmp_path / "own"), signal.SIGCONT)
         assert hit == 2 and send(str(tmp_path / "own"), signal.SIGKILL) == 2
         assert mine.wait(10) == -signal.SIGKILL and stranger.poll() is None
-        assert send(str(tmp_path / "own"), signal.SIGKILL) == 0
+        # The child is nobody's to wait for here, and ends a moment after it has been told to.
+        while left := send(str(tmp_path / "own"), signal.SIGKILL):
+            assert time.monotonic() < end, f"{left} of the run still live"
     finally:
         mine.kill()
         stranger.kill()
