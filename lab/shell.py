@@ -110,6 +110,13 @@ def tail(path: Path, lines: int = LOG_LINES_IN_ERROR) -> str:
     return ""
 
 
+def read_lines(path: Path) -> list[str]:
+    """All lines of a log; none when there is none."""
+    with suppress(OSError):
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return []
+
+
 def stop_all() -> None:
     """End every program that run() has under way, and let it start no more (until the run is over)."""
     with _lock:

@@ -44,6 +44,8 @@ SHIPPED = {
 }
 # The scenarios of molecule that every run has time for; the others are left to the night.
 BY_DAY = ("container_runtime_restart", "default", "kube_proxy_restart", "kubelet_restart")
+# How programs begin a line that says what went wrong; what follows on the next lines belongs to it.
+COMPLAINTS = ("FAILED tests/", "ERROR ", "E   ", "[ERROR]: ", "fatal: ")
 # A collection has to work with these alone.
 NEEDED = ("meta", "playbooks", "plugins", "roles")
 
@@ -294,6 +296,14 @@ def measurements(groups: Sequence[str], lanes: Sequence[str]) -> list[Part]:
 # --- all of them
 
 
+def complaint(log: Sequence[str], lines: int = 6, width: int = 240) -> list[str]:
+    """The first lines of a log that say what went wrong, for who sees only the end of the output."""
+    begin = next((number for number, line in enumerate(log) if line.startswith(COMPLAINTS)), None)
+    if begin is None:
+        return []
+    return [line[:width] for line in log[begin:] if line.strip()][:lines]
+
+
 def _conclude(outcomes: Sequence[Outcome], wall: float) -> int:
     failures = [one for one in outcomes if one.failed]
     for one in failures:
@@ -302,6 +312,8 @@ def _conclude(outcomes: Sequence[Outcome], wall: float) -> int:
     print()
     for one in outcomes:
         print(f"{'FAILED' if one.failed else 'passed'}  {one.name:<22} {one.seconds:7.1f} s  {one.summary}".rstrip())
+        if one.failed:
+            print("".join(f"        | {line}\n" for line in complaint(shell.read_lines(_log(one.name)))), end="")
     print(f"{len(outcomes)} parts in {wall:.0f} s; logs: {os.path.relpath(OUTPUT, CHECKOUT)}")
     counts = [sum(getattr(one, key) for one in outcomes) for key in ("passed", "failed", "skipped")]
     print(f"{counts[0]} passed, {counts[1]} failed" + (f", {counts[2]} skipped" if counts[2] else ""))

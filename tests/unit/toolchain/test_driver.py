@@ -84,6 +84,18 @@ def test_the_last_line_sums_up_and_a_failure_shows_its_log(output, capsys):
     assert run._conclude(outcomes[:1], 2.0) == 0
 
 
+def test_what_went_wrong_stands_under_the_part_that_failed_at_the_end(output, capsys):
+    log = "TASK [Stop kubelet]\nFAILED - RETRYING: [one]: it\n[ERROR]: Task failed: exit 5\n  rc: 5\n" + "more\n" * 100
+    (output / "two.log").write_text(log, encoding="utf-8")
+    outcomes = [run.Outcome("two", 1.0, 0, 1), run.Outcome("one", 1.0, 40, 0)]
+    assert run._conclude(outcomes, 2.0) == 1
+    lines = capsys.readouterr().out.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("FAILED  two"))
+    assert lines[at + 1].endswith("| [ERROR]: Task failed: exit 5")
+    assert lines[at + 2].endswith("|   rc: 5")
+    assert lines[-3].startswith("passed  one")
+
+
 def test_the_plan_has_every_group_and_its_last_lane_is_the_main_one():
     names = [part.name for chain in run.plan(run.GROUPS, ["py311", "new"]) for part in chain]
     assert {"ruff", "mypy", "ansible-lint", "package", "sanity py311", "sanity new", "providers new"} < set(names)
